@@ -1,0 +1,29 @@
+import { Command, CommanderError } from 'commander';
+import { UserError } from '../src/errors.js';
+
+/**
+ * The program: each command is declared here with its options, and loads what it computes with only when it runs
+ * (`--help` must not load TF.js).
+ */
+export function createProgram(): Command {
+  const program = new Command('recnext')
+    .description('RecNeXt image classifiers on TensorFlow.js: train, distil, convert, evaluate and run them.')
+    .showSuggestionAfterError()
+    .exitOverride();
+  return program;
+}
+
+/** Runs the command line and gives the exit code: 0 done, 1 failed, 2 wrong usage. */
+export async function run(argv: readonly string[]): Promise<number> {
+  try {
+    await createProgram().parseAsync(argv as string[]);
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (error instanceof UserError) {
+      process.stderr.write(`error: ${error.message}\n`);
+      return error.exitCode;
+    }
+    throw error;
+  }
+}

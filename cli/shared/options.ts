@@ -1,0 +1,58 @@
+import { InvalidArgumentError, Option, type Command } from 'commander';
+
+/** Parses a whole number in [min, max] for commander; refuses `12abc`, `1e3x`, NaN. */
+export function integer(min: number, max = Number.MAX_SAFE_INTEGER): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() === '' || !Number.isInteger(value) || value < min || value > max) {
+      const range = max === Number.MAX_SAFE_INTEGER ? `of ${min} or more` : `from ${min} to ${max}`;
+      throw new InvalidArgumentError(`expected a whole number ${range}, found "${text}".`);
+    }
+    return value;
+  };
+}
+
+/** Parses a number in [min, max] for commander. */
+export function number(min = -Infinity, max = Infinity): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() === '' || !(value >= min && value <= max)) {
+      const range = Number.isFinite(min) || Number.isFinite(max) ? ` from ${min} to ${max}` : '';
+      throw new InvalidArgumentError(`expected a number${range}, found "${text}".`);
+    }
+    return value;
+  };
+}
+
+export const BACKENDS = ['auto', 'node', 'webgpu', 'wasm', 'cpu'] as const;
+export const ENGINES = ['auto', 'tensorflow', 'onnx', 'eager'] as const;
+
+/** Options that every command has. */
+export interface OutputOptions {
+  json?: boolean;
+  quiet?: boolean;
+}
+
+export function addOutputOptions(command: Command): Command {
+  return command
+    .option('--json', 'print JSON on stdout and nothing else there')
+    .option('--quiet', 'no progress and no notes on stderr');
+}
+
+/** Options of the commands that compute. */
+export interface ComputeOptions extends OutputOptions {
+  backend: (typeof BACKENDS)[number];
+  engine: (typeof ENGINES)[number];
+  device: string;
+  threads?: number;
+  seed: number;
+}
+
+export function addComputeOptions(command: Command): Command {
+  return addOutputOptions(command)
+    .addOption(new Option('--backend <name>', 'what executes TF.js').choices(BACKENDS).default('auto'))
+    .addOption(new Option('--engine <name>', 'what executes compiled graphs').choices(ENGINES).default('auto'))
+    .option('--device <name>', 'cpu, gpu or gpu:N', 'cpu')
+    .option('--threads <n>', 'threads of the native library', integer(1, 1024))
+    .option('--seed <n>', 'seed of every random choice', integer(0, 0xffffffff), 0);
+}

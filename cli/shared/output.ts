@@ -1,0 +1,71 @@
+import { SingleBar } from 'cli-progress';
+
+/** stdout is for results, stderr for people. One instance a command run. */
+export class Output {
+  readonly json: boolean;
+  readonly quiet: boolean;
+
+  constructor(options: { json?: boolean; quiet?: boolean } = {}) {
+    this.json = options.json ?? false;
+    this.quiet = options.quiet ?? false;
+  }
+
+  /** A result: one JSON object on a line with `--json`, else the text for people; both on stdout. */
+  result(object: unknown, text: string): void {
+    process.stdout.write((this.json ? JSON.stringify(object) : text) + '\n');
+  }
+
+  /** A line for people: stderr, silent with `--quiet`. */
+  info(line: string): void {
+    if (!this.quiet) process.stderr.write(line + '\n');
+  }
+
+  /** Something that went otherwise than a user may expect: stderr, also with `--quiet`. */
+  warn(line: string): void {
+    process.stderr.write(`warning: ${line}\n`);
+  }
+
+  /** A progress bar on a terminal, a plain line at every tenth elsewhere, nothing with `--quiet`. */
+  progress(label: string, total: number): Progress {
+    if (this.quiet) return { update() {}, done() {} };
+    if (process.stderr.isTTY) return terminalBar(label, total);
+    return plainLines(label, total, (line) => this.info(line));
+  }
+}
+
+export interface Progress {
+  /** `value` of `total` is done; `note` stands behind the bar. */
+  update(value: number, note?: string): void;
+  done(note?: string): void;
+}
+
+function terminalBar(label: string, total: number): Progress {
+  const bar = new SingleBar({
+    format: `${label} [{bar}] {value}/{total} {eta_formatted} {note}`,
+    stream: process.stderr,
+    hideCursor: true,
+    clearOnComplete: false,
+  });
+  bar.start(total, 0, { note: '' });
+  return {
+    update: (value, note) => bar.update(value, note === undefined ? {} : { note }),
+    done: (note) => {
+      if (note !== undefined) bar.update({ note });
+      bar.stop();
+    },
+  };
+}
+
+function plainLines(label: string, total: number, print: (line: string) => void): Progress {
+  let next = 1;
+  return {
+    update(value, note) {
+      if (value * 10 < next * total) return;
+      next = Math.floor((value * 10) / total) + 1;
+      print(`${label}: ${value}/${total}${note === undefined ? '' : ` ${note}`}`);
+    },
+    done(note) {
+      if (note !== undefined) print(`${label}: ${note}`);
+    },
+  };
+}

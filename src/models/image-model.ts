@@ -1,0 +1,64 @@
+import type * as tf from '@tensorflow/tfjs';
+import type { StateDict } from './state-dict.js';
+
+/** What a forward pass may depend on besides its input. */
+export interface ForwardContext {
+  /** Batch statistics, stochastic depth, both heads. Default false. */
+  readonly training?: boolean;
+  /** With `training`: batch norms use and keep their running statistics (`--set-bn-eval`). Default false. */
+  readonly freezeBatchNorm?: boolean;
+  /**
+   * Uniform numbers in [0, 1), one a sample, for the stochastic depth of the module at `path`: shape [batch].
+   * Default: `Math.random`. Training passes a function that draws from (seed, epoch, step, path).
+   */
+  readonly uniform?: (path: string, batch: number) => tf.Tensor1D;
+  /** Called with the output of every module, named as the checkpoint names it (`stages.0.blocks.1.token_mixer`). */
+  readonly observe?: (path: string, output: tf.Tensor) => void;
+}
+
+/** Logits of one batch: `[batch, numClasses]`. `dist` only from a distilled model in training mode. */
+export interface TrainingOutput {
+  readonly logits: tf.Tensor2D;
+  readonly dist?: tf.Tensor2D;
+}
+
+/** How a model wants its images. */
+export interface DataConfig {
+  /** [channels, height, width], as timm writes it. */
+  readonly inputSize: readonly [number, number, number];
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+  readonly interpolation: 'bicubic' | 'bilinear';
+  readonly cropPct: number;
+  readonly cropMode: 'center' | 'squash' | 'border';
+}
+
+/**
+ * What training, evaluation and conversion need of a classifier (RecNeXt of every series, RegNetY).
+ * Inputs are `[batch, height, width, channels]`, normalised.
+ */
+export interface ImageModel {
+  /** Registry name, e.g. `recnext_m3`. */
+  readonly name: string;
+  readonly numClasses: number;
+  readonly inChans: number;
+  readonly dataConfig: DataConfig;
+  /** Whether training mode returns the pair of heads. */
+  readonly distillation: boolean;
+  /** Learnable variables by checkpoint name, in state_dict order, TF.js layout. */
+  readonly parameters: ReadonlyMap<string, tf.Variable>;
+  /** Running statistics by checkpoint name, in state_dict order. */
+  readonly buffers: ReadonlyMap<string, tf.Variable>;
+  /** Evaluation logits `[batch, numClasses]` (`[batch, numFeatures]` when numClasses is 0). */
+  forward(x: tf.Tensor4D, context?: ForwardContext): tf.Tensor2D;
+  /** Training mode: both heads where the model distils. Updates the running statistics. */
+  forwardTraining(x: tf.Tensor4D, context?: ForwardContext): TrainingOutput;
+  /** A copy of all weights in the checkpoint's names, order and layout (`num_batches_tracked` included). */
+  stateDict(): StateDict;
+  /**
+   * Sets all weights. Throws UserError naming the first missing, unexpected and mis-shaped keys.
+   * `strict: false` leaves missing weights as they are and ignores unexpected ones.
+   */
+  loadStateDict(weights: StateDict, options?: { strict?: boolean; source?: string }): void;
+  dispose(): void;
+}
