@@ -51,7 +51,9 @@ export interface ComputeOptions extends OutputOptions {
 export function addComputeOptions(command: Command): Command {
   return addOutputOptions(command)
     .addOption(new Option('--backend <name>', 'what executes TF.js').choices(BACKENDS).default('auto'))
-    .addOption(new Option('--engine <name>', 'what executes compiled graphs').choices(ENGINES).default('auto'))
+    .addOption(
+      new Option('--engine <name>', 'what executes compiled graphs').choices(ENGINES).default('auto'),
+    )
     .option('--device <name>', 'cpu, gpu or gpu:N', 'cpu')
     .option('--threads <n>', 'threads of the native library', integer(1, 1024))
     .option('--seed <n>', 'seed of every random choice', integer(0, 0xffffffff), 0);
