@@ -22,6 +22,19 @@ export interface TrainingOutput {
   readonly dist?: tf.Tensor2D;
 }
 
+/** What a parameter is to its layer: enough to convert its layout and to find its output units. */
+export interface ParameterSpec {
+  /**
+   * `conv`: stored `[kh, kw, in, out / groups]`, output channel = (group, last axis); `linear`: stored `[in, out]`;
+   * `vector`: at most one axis.
+   */
+  readonly layout: 'conv' | 'linear' | 'vector';
+  /** Groups of the convolution; 1 elsewhere. */
+  readonly groups: number;
+  /** Shape in the checkpoint (PyTorch order: `[out, in / groups, kh, kw]`, `[out, in]`). */
+  readonly shape: readonly number[];
+}
+
 /** How a model wants its images. */
 export interface DataConfig {
   /** [channels, height, width], as timm writes it. */
@@ -47,6 +60,8 @@ export interface ImageModel {
   readonly distillation: boolean;
   /** Learnable variables by checkpoint name, in state_dict order, TF.js layout. */
   readonly parameters: ReadonlyMap<string, tf.Variable>;
+  /** One entry for each of `parameters`. */
+  readonly parameterSpecs: ReadonlyMap<string, ParameterSpec>;
   /** Running statistics by checkpoint name, in state_dict order. */
   readonly buffers: ReadonlyMap<string, tf.Variable>;
   /** Evaluation logits `[batch, numClasses]` (`[batch, numFeatures]` when numClasses is 0). */
