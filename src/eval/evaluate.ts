@@ -1,0 +1,49 @@
+import * as tf from '@tensorflow/tfjs';
+import { setImmediate } from 'node:timers/promises';
+import type { ImageModel } from '../models/image-model.js';
+import type { BatchSource } from './batch-source.js';
+import { MetricsSum, type Metrics } from './metrics.js';
+
+export interface Evaluation extends Metrics {
+  /** From the first request for a batch to the last metric, decoding included. */
+  readonly seconds: number;
+  /** Of these, in the model. */
+  readonly computeSeconds: number;
+}
+
+export interface EvaluateOptions {
+  /** Called after every batch with the images done so far. */
+  readonly onProgress?: (images: number) => void;
+  /** Stops between two batches by throwing the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** Scores a model in evaluation mode on every image of the source once; a smaller last batch counts as what it is. */
+export async function evaluate(
+  model: ImageModel,
+  source: BatchSource,
+  { onProgress, signal }: EvaluateOptions = {},
+): Promise<Evaluation> {
+  const metrics = new MetricsSum(model.numClasses);
+  const start = performance.now();
+  let computeTime = 0;
+  let images = 0;
+  for await (const batch of source.epoch(0)) {
+    const computeStart = performance.now();
+    const logits = tf.tidy(() => model.forward(tf.tensor4d(batch.images, [...batch.shape])));
+    const values = (await logits.data()) as Float32Array;
+    logits.dispose();
+    computeTime += performance.now() - computeStart;
+    metrics.add(values, batch.labels);
+    images += batch.labels.length;
+    onProgress?.(images);
+    // Native backends compute without giving way: let signals and decoding workers through.
+    await setImmediate();
+    signal?.throwIfAborted();
+  }
+  return {
+    ...metrics.result(),
+    seconds: (performance.now() - start) / 1000,
+    computeSeconds: computeTime / 1000,
+  };
+}
