@@ -1,20 +1,8 @@
 import type * as tf from '@tensorflow/tfjs';
+import type { ForwardContext } from '../layers/forward-context.js';
 import type { StateDict } from './state-dict.js';
 
-/** What a forward pass may depend on besides its input. */
-export interface ForwardContext {
-  /** Batch statistics, stochastic depth, both heads. Default false. */
-  readonly training?: boolean;
-  /** With `training`: batch norms use and keep their running statistics (`--set-bn-eval`). Default false. */
-  readonly freezeBatchNorm?: boolean;
-  /**
-   * Uniform numbers in [0, 1), one a sample, for the stochastic depth of the module at `path`: shape [batch].
-   * Default: `Math.random`. Training passes a function that draws from (seed, epoch, step, path).
-   */
-  readonly uniform?: (path: string, batch: number) => tf.Tensor1D;
-  /** Called with the output of every module, named as the checkpoint names it (`stages.0.blocks.1.token_mixer`). */
-  readonly observe?: (path: string, output: tf.Tensor) => void;
-}
+export type { ForwardContext };
 
 /** Logits of one batch: `[batch, numClasses]`. `dist` only from a distilled model in training mode. */
 export interface TrainingOutput {
