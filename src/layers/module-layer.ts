@@ -125,6 +125,20 @@ export abstract class ModuleLayer extends tf.layers.Layer {
     return own.concat([...this.modules.values()].flatMap((module) => module.namedVariables()));
   }
 
+  /**
+   * Runs all children one after the other, giving up each one's input as soon as it is used: a tidy around them would
+   * hold every output to the end.
+   */
+  protected runInOrder(input: tf.Tensor, run: (module: ModuleLayer, x: tf.Tensor) => tf.Tensor): tf.Tensor {
+    let x = input;
+    for (const module of this.modules.values()) {
+      const output = run(module, x);
+      if (x !== input && x !== output) x.dispose();
+      x = output;
+    }
+    return x;
+  }
+
   protected module(name: string): ModuleLayer {
     const module = this.modules.get(name);
     if (module === undefined) throw new Error(`${this.spec.type} "${this.name}" has no child "${name}"`);

@@ -16,20 +16,15 @@ export class Stage extends ModuleLayer {
     this.args = own;
   }
 
-  protected override forward(input: tf.Tensor, context: ForwardContext): tf.Tensor {
+  protected override forward(x: tf.Tensor, context: ForwardContext): tf.Tensor {
+    if (!this.sharesAttention) return this.runInOrder(x, (module, y) => module.run(y, context));
     let shared: tf.Tensor[] = [];
-    let x = input;
-    for (const [name] of this.spec.children) {
-      const module = this.module(name);
-      const next =
-        this.sharesAttention && module instanceof TBlock ? module.runSharing(x, context, shared) : undefined;
-      if (next !== undefined) shared = next.attention === undefined ? [] : [...shared, next.attention];
-      const output = next?.output ?? module.run(x, context);
-      // The tidy around a stage would hold every block's output to its end.
-      if (x !== input) x.dispose();
-      x = output;
-    }
-    return x;
+    return this.runInOrder(x, (module, y) => {
+      if (!(module instanceof TBlock)) return module.run(y, context);
+      const { output, attention } = module.runSharing(y, context, shared);
+      shared = attention === undefined ? [] : [...shared, attention];
+      return output;
+    });
   }
 
   private get sharesAttention(): boolean {

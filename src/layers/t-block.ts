@@ -3,7 +3,7 @@ import { dropPath } from './drop-path.js';
 import type { ForwardContext } from './forward-context.js';
 import { ModuleLayer, registerLayer, type LayerArgs } from './module-layer.js';
 import { tBlock, type TBlockArgs } from './spec/blocks.js';
-import { SplitMixer, type Mixed } from './split-mixer.js';
+import type { Mixed, SplitMixer } from './split-mixer.js';
 
 /** x <- repvgg(x); x + drop_path(mlp(mixer(x))). Shape in = shape out, `[b, h, w, channels]`. */
 export class TBlock extends ModuleLayer {

@@ -1,4 +1,5 @@
 import { UserError } from '../errors.js';
+import type { ConvNormArgs } from '../layers/spec/conv-norm.js';
 import type { ConvShape, FuseMode } from '../layers/spec/primitives.js';
 import { joinPath, type ModuleSpec } from '../layers/spec/module-spec.js';
 import { numbers } from './model-weights.js';
@@ -69,7 +70,7 @@ class Folder {
 }
 
 function fuseModule(spec: ModuleSpec, path: string, folder: Folder, mode: FuseMode): void {
-  const args = spec.args as ConvShape & { channels: number; bias?: boolean };
+  const args = spec.args as ConvNormArgs & { channels: number };
   switch (spec.type) {
     case 'ConvNorm':
       return fuseConvNorm(path, args, folder);
@@ -88,13 +89,17 @@ function fuseModule(spec: ModuleSpec, path: string, folder: Folder, mode: FuseMo
 /** Weight and bias of `conv` then `norm` as one convolution; as they are where that was done before. */
 function foldConvNorm(
   path: string,
-  conv: ConvShape,
+  conv: ConvNormArgs,
   folder: Folder,
 ): { weight: Float64Array; bias: Float64Array } {
   if (folder.has(`${path}.weight`))
     return { weight: folder.read(`${path}.weight`), bias: folder.read(`${path}.bias`) };
   const bias = folder.readOr(`${path}.conv.bias`, conv.outChannels);
-  return scaleOutputs(folder.read(`${path}.conv.weight`), bias, folder.affine(`${path}.norm`));
+  return scaleOutputs(
+    folder.read(`${path}.conv.weight`),
+    bias,
+    folder.affine(`${path}.${conv.normName ?? 'norm'}`),
+  );
 }
 
 /** Puts an affine map behind a convolution or linear layer: rows (output channels) come first in PyTorch's layout. */
@@ -129,7 +134,7 @@ function weightShape({ outChannels, inChannels, groups, kernel }: ConvShape): nu
   return [outChannels, inChannels / groups, kernel, kernel];
 }
 
-function fuseConvNorm(path: string, conv: ConvShape, folder: Folder): void {
+function fuseConvNorm(path: string, conv: ConvNormArgs, folder: Folder): void {
   const { weight, bias } = foldConvNorm(path, conv, folder);
   folder.write(`${path}.weight`, weightShape(conv), weight);
   folder.write(`${path}.bias`, [conv.outChannels], bias);
@@ -184,7 +189,7 @@ function fuseWithNorm(spec: ModuleSpec, path: string, folder: Folder, mode: Fuse
   fuseModule(mixer, mixerPath, folder, mode);
   const [, first] = mlp.children[0]!;
   const [, second] = mlp.children[1]!;
-  const conv = first.args as ConvShape;
+  const conv = first.args as ConvNormArgs;
   const folded = foldConvNorm(`${mlpPath}.0`, conv, folder);
   const fused = scaleInputs(folded.weight, folded.bias, norm);
   folder.write(`${mlpPath}.0.weight`, weightShape(conv), fused.weight);

@@ -1,10 +1,15 @@
 import { randomWeights, zeroWeights } from '../layers/initial-weights.js';
 import { resolveRecNext, type RecNextOptions } from './recnext-config.js';
 import { RecNext } from './recnext.js';
+import { parseModelName } from './names.js';
+import { RegNet } from './regnet.js';
+import { resolveRegNet } from './regnet-config.js';
 
-export { listModels } from './names.js';
+export { listModels, parseModelName } from './names.js';
 export { published, type Published } from './published.js';
 export { RecNext } from './recnext.js';
+export { RegNet } from './regnet.js';
+export { SpecModel } from './spec-model.js';
 export type { RecNextConfig, RecNextOptions } from './recnext-config.js';
 export { replaceBatchnorm } from './replace-batchnorm.js';
 export { modelCosts, summarise, type ModelCosts, type ModelSummary } from './summary.js';
@@ -21,10 +26,14 @@ export interface BuildOptions extends RecNextOptions {
 /**
  * Builds a model with fresh weights.
  *
- * @param name `recnext_m3`, or with a tag `recnext_m3.dist_300e_in1k`
+ * @param name `recnext_m3`, with a tag `recnext_m3.dist_300e_in1k`, or a teacher `regnety_160`
  * @throws UsageError for an unknown name (with the nearest one) or options that cannot be built
  */
-export function buildModel(name: string, options: BuildOptions = {}): RecNext {
-  const { init = 'random', seed = 0, ...rest } = options;
-  return new RecNext(resolveRecNext(name, rest), init === 'zeros' ? zeroWeights : randomWeights(seed));
+export function buildModel(name: string, options: BuildOptions = {}): RecNext | RegNet {
+  const { init = 'random', seed = 0, fuse = 'none', ...rest } = options;
+  const source = init === 'zeros' ? zeroWeights : randomWeights(seed);
+  const parsed = parseModelName(name);
+  return parsed.family === 'regnet'
+    ? new RegNet(resolveRegNet(parsed.variant, { ...rest, fused: fuse !== 'none' }), source)
+    : new RecNext(resolveRecNext(name, { ...rest, fuse }), source);
 }

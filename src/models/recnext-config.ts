@@ -1,6 +1,7 @@
 import { UsageError } from '../errors.js';
 import type { FuseMode } from '../layers/spec/primitives.js';
-import { parseRecNextName, type Variant } from './variants.js';
+import { parseModelName } from './names.js';
+import type { Variant } from './variants.js';
 
 /** A RecNeXt with everything resolved: plain data, saved with weights so that the model can be built again. */
 export interface RecNextConfig extends Omit<Variant, 'dropPath'> {
@@ -42,7 +43,9 @@ export interface RecNextOptions {
 
 /** Resolves a name and options. Throws UsageError on what cannot be built. */
 export function resolveRecNext(name: string, options: RecNextOptions = {}): RecNextConfig {
-  const { variant, tag } = parseRecNextName(name);
+  const parsed = parseModelName(name);
+  if (parsed.family !== 'recnext') throw new UsageError(`"${name}" is no RecNeXt`);
+  const { variant, tag } = parsed;
   const distillation = options.distillation ?? tag === 'dist_300e_in1k';
   const { imgSize = 224, mlpRatio = variant.mlpRatios } = options;
   const config: RecNextConfig = {

@@ -6,9 +6,11 @@ import {
   type Feature,
   type ModuleSpec,
 } from '../layers/spec/module-spec.js';
+import { parseModelName } from './names.js';
 import { published, type Published } from './published.js';
 import { resolveRecNext, type RecNextConfig, type RecNextOptions } from './recnext-config.js';
 import { recNextSpec } from './recnext-spec.js';
+import { regNetSpec, resolveRegNet, type RegNetConfig } from './regnet-config.js';
 
 export interface ModelSummary {
   readonly name: string;
@@ -24,19 +26,38 @@ export interface ModelSummary {
 
 /** Parameters and operations of a model, from its description alone: nothing is built. */
 export function summarise(name: string, options: RecNextOptions = {}): ModelSummary {
-  const config = resolveRecNext(name, options);
-  const fused = recNextSpec({ ...config, fuse: 'reference' });
+  const { config, plain, fused } = describe(name, options);
   const { entries } = modelCosts(fused, config);
   const macsByKind: Partial<Record<CostKind, number>> = {};
   for (const { kind, macs } of entries) macsByKind[kind] = (macsByKind[kind] ?? 0) + macs;
   return {
     name: config.name,
-    params: countParameters(recNextSpec({ ...config, fuse: 'none' })),
+    params: countParameters(plain),
     paramsFused: countParameters(fused),
     macs: entries.reduce((sum, { macs }) => sum + macs, 0),
     macsByKind,
     imgSize: config.imgSize,
     published: published(config.name),
+  };
+}
+
+interface Described {
+  readonly config: RecNextConfig | RegNetConfig;
+  readonly plain: ModuleSpec;
+  readonly fused: ModuleSpec;
+}
+
+function describe(name: string, options: RecNextOptions): Described {
+  const parsed = parseModelName(name);
+  if (parsed.family === 'regnet') {
+    const config = resolveRegNet(parsed.variant, options);
+    return { config, plain: regNetSpec(config), fused: regNetSpec({ ...config, fused: true }) };
+  }
+  const config = resolveRecNext(name, options);
+  return {
+    config,
+    plain: recNextSpec({ ...config, fuse: 'none' }),
+    fused: recNextSpec({ ...config, fuse: 'reference' }),
   };
 }
 

@@ -1,6 +1,3 @@
-import { UsageError } from '../errors.js';
-import { didYouMean } from '../suggest.js';
-
 /** What tells one published RecNeXt from another (architecture tables of the paper and of the reference). */
 export interface Variant {
   readonly name: string;
@@ -58,29 +55,24 @@ export const VARIANTS: readonly Variant[] = [
   ...lsnetSize('b', [128, 256, 384, 512], [2, 8, 8, 12], 0.2),
 ];
 
-/** Tags of the published weights. */
-export const TAGS = ['dist_300e_in1k', 'base_300e_in1k'] as const;
-
-export interface ModelName {
-  readonly variant: Variant;
-  /** Undefined when the name carries no tag. */
-  readonly tag: (typeof TAGS)[number] | undefined;
+/** A RegNetY as timm names and builds it (arXiv 2003.13678). */
+export interface RegNetVariant {
+  readonly name: string;
+  readonly widths: readonly number[];
+  readonly depths: readonly number[];
+  readonly groupWidth: number;
+  readonly cropPct: number;
 }
 
-/** Takes `recnext_m3` or `recnext_m3.dist_300e_in1k` apart. Throws UsageError with the nearest name. */
-export function parseRecNextName(name: string): ModelName {
-  const [base = '', ...rest] = name.split('.');
-  const variant = VARIANTS.find((v) => v.name === base);
-  if (variant === undefined) {
-    const names = VARIANTS.map((v) => v.name);
-    throw new UsageError(`unknown model "${name}".${didYouMean(base, names)} Known: ${names.join(', ')}`);
-  }
-  if (rest.length === 0) return { variant, tag: undefined };
-  const tag = TAGS.find((known) => known === rest.join('.'));
-  if (tag === undefined) {
-    throw new UsageError(
-      `unknown tag "${rest.join('.')}" of model "${base}".${didYouMean(rest.join('.'), TAGS)} Known: ${TAGS.join(', ')}`,
-    );
-  }
-  return { variant, tag };
-}
+/** RegNetY-16GF is the reference's teacher; the others are small enough to try things with. */
+export const REGNETS: readonly RegNetVariant[] = [
+  { name: 'regnety_002', widths: [24, 56, 152, 368], depths: [1, 1, 4, 7], groupWidth: 8, cropPct: 0.875 },
+  { name: 'regnety_016', widths: [48, 120, 336, 888], depths: [2, 6, 17, 2], groupWidth: 24, cropPct: 0.965 },
+  {
+    name: 'regnety_160',
+    widths: [224, 448, 1232, 3024],
+    depths: [2, 4, 11, 1],
+    groupWidth: 112,
+    cropPct: 0.95,
+  },
+];

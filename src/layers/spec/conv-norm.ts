@@ -13,17 +13,21 @@ export interface ConvNormArgs extends ConvShape {
   readonly bias?: boolean;
   /** Batch norm folded into the convolution. Default false. */
   readonly fused?: boolean;
+  /** What the checkpoint calls the batch norm. Default `norm`; RegNetY has `bn`. */
+  readonly normName?: 'norm' | 'bn';
+  /** Applied to the output. Default none. */
+  readonly activation?: 'relu';
 }
 
 /** Convolution padded by floor(k/2), then batch norm: `conv.*`, `norm.*`; fused: `weight`, `bias`. */
 export function convNorm(args: ConvNormArgs): ModuleSpec {
-  const { fused = false, bias = false } = args;
+  const { fused = false, bias = false, normName = 'norm' } = args;
   return {
     type: 'ConvNorm',
     args,
     weights: fused
       ? convWeights(args, true)
-      : [...convWeights(args, bias, 'conv.'), ...batchNormWeights(args.outChannels, 'norm.')],
+      : [...convWeights(args, bias, 'conv.'), ...batchNormWeights(args.outChannels, `${normName}.`)],
     children: [],
     cost(input, report) {
       const output = convFeature(args, input);
