@@ -1,11 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import type { ParameterSpec } from '../models/image-model.js';
 
-export const CLIP_MODES = ['agc', 'norm', 'value'] as const;
-export type ClipMode = (typeof CLIP_MODES)[number];
-
 export interface Clip {
-  readonly mode: ClipMode;
+  readonly mode: 'agc' | 'norm' | 'value';
   /** agc: largest ratio of gradient to weight norm; norm: largest norm of all gradients; value: largest magnitude. */
   readonly factor: number;
 }

@@ -1,9 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { crossEntropy } from './losses.js';
 
-export const DISTILLATION_TYPES = ['none', 'hard', 'soft'] as const;
-export type DistillationType = (typeof DISTILLATION_TYPES)[number];
-
 export interface Distillation {
   readonly type: 'hard' | 'soft';
   /** Weight of the distillation loss: loss = (1 - alpha) base + alpha distillation. */

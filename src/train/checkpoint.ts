@@ -1,0 +1,135 @@
+import * as tf from '@tensorflow/tfjs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { UserError } from '../errors.js';
+import type { ImageModel } from '../models/image-model.js';
+import type { StateDict } from '../models/state-dict.js';
+import type { AdamW } from './adamw.js';
+import type { ModelEma } from './ema.js';
+import type { RunProgress } from './progress.js';
+import { readTensors, writeTensors } from './tensor-file.js';
+import { writeFolder } from './write-folder.js';
+
+/** Everything of a run that training changes. */
+export interface TrainingState {
+  readonly model: ImageModel;
+  readonly ema?: ModelEma;
+  readonly optimizer: AdamW;
+  readonly progress: RunProgress;
+  /** Images of an epoch: resuming on other data would not be the same run. */
+  readonly samples: number;
+}
+
+/**
+ * Files of a checkpoint folder. Weights have the checkpoint's names and layout; the optimizer's moments are `exp_avg.NAME` and
+ * `exp_avg_sq.NAME` in TF.js layout. Anything that reads weights can read the folder: it is a timm-style one.
+ */
+const FILES = {
+  model: 'model.safetensors',
+  ema: 'ema.safetensors',
+  optimizer: 'optimizer.safetensors',
+  state: 'state.json',
+};
+
+const score = z.object({ epoch: z.int().min(0), top1: z.number() });
+const count = z.int().min(0);
+const stateSchema = z.object({
+  version: z.literal(1),
+  model: z.string(),
+  samples: count,
+  epoch: count,
+  step: count,
+  lossSum: z.number(),
+  updates: count,
+  best: z.object({ raw: score.optional(), ema: score.optional() }),
+});
+
+/** Writes a checkpoint folder, whole or not at all. `extra` are further small files by name. */
+export async function saveCheckpoint(
+  path: string,
+  state: TrainingState,
+  extra: Readonly<Record<string, string>>,
+): Promise<void> {
+  const { model, ema, optimizer, progress, samples } = state;
+  await writeFolder(path, async (folder) => {
+    await writeTensors(join(folder, FILES.model), model.stateDict(), {});
+    if (ema) await ema.withAverage(() => writeTensors(join(folder, FILES.ema), model.stateDict(), {}));
+    await writeTensors(join(folder, FILES.optimizer), await readVariables(optimizer.state()), {
+      layout: 'tfjs',
+    });
+    for (const [name, text] of Object.entries(extra)) await writeFile(join(folder, name), text);
+    const json: z.input<typeof stateSchema> = { version: 1, model: model.name, samples, ...progress };
+    await writeFile(join(folder, FILES.state), JSON.stringify(json, undefined, 2) + '\n');
+  });
+}
+
+/** Brings model, average, optimizer and progress back to what the checkpoint folder holds, bit by bit. */
+export async function loadCheckpoint(path: string, state: TrainingState): Promise<void> {
+  const { model, ema, optimizer, progress } = state;
+  const file = (name: string) => join(path, name);
+  const saved = await readState(file(FILES.state));
+  if (saved.model !== model.name)
+    throw new UserError(
+      `${file(FILES.state)}: a checkpoint of ${saved.model}, but the run trains ${model.name}.`,
+    );
+  if (saved.samples !== state.samples)
+    throw new UserError(
+      `${path}: the run was training on ${saved.samples} images an epoch, now --data has ${state.samples}. Resume it with the same data.`,
+    );
+  if (ema) {
+    const average = await readTensors(file(FILES.ema));
+    await ema.withAverage(() => {
+      model.loadStateDict(average, { source: file(FILES.ema) });
+      ema.reset();
+      return Promise.resolve();
+    });
+  }
+  model.loadStateDict(await readTensors(file(FILES.model)), { source: file(FILES.model) });
+  assignVariables(optimizer.state(), await readTensors(file(FILES.optimizer)), file(FILES.optimizer));
+  optimizer.steps = saved.updates;
+  Object.assign(progress, {
+    epoch: saved.epoch,
+    step: saved.step,
+    lossSum: saved.lossSum,
+    updates: saved.updates,
+    best: saved.best,
+  } satisfies RunProgress);
+}
+
+async function readState(path: string): Promise<z.output<typeof stateSchema>> {
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    throw new UserError(`${path}: not a checkpoint to resume from (${(error as Error).message}).`, {
+      cause: error,
+    });
+  });
+  try {
+    return stateSchema.parse(JSON.parse(text));
+  } catch (error) {
+    throw new UserError(`${path}: not the state of a training run.`, { cause: error });
+  }
+}
+
+async function readVariables(variables: ReadonlyMap<string, tf.Variable>): Promise<StateDict> {
+  const tensors: StateDict = new Map();
+  for (const [name, variable] of variables)
+    tensors.set(name, { shape: variable.shape, data: (await variable.data()) as Float32Array });
+  return tensors;
+}
+
+function assignVariables(
+  variables: ReadonlyMap<string, tf.Variable>,
+  saved: StateDict,
+  source: string,
+): void {
+  for (const [name, variable] of variables) {
+    const entry = saved.get(name);
+    if (entry === undefined) throw new UserError(`${source}: tensor "${name}" is missing.`);
+    if (!(entry.data instanceof Float32Array) || String(entry.shape) !== String(variable.shape))
+      throw new UserError(
+        `${source}: tensor "${name}" has shape [${entry.shape.join(', ')}], expected float32 [${variable.shape.join(', ')}].`,
+      );
+    const { data } = entry;
+    tf.tidy(() => variable.assign(tf.tensor(data, variable.shape)));
+  }
+}

@@ -1,0 +1,174 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { appendFile, mkdir, readFile, rename, rm, statfs, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { UserError } from '../errors.js';
+import type { StateDict } from '../models/state-dict.js';
+import type { RunProgress } from './progress.js';
+import { takeLock } from './run-lock.js';
+import { writeTensors } from './tensor-file.js';
+import { removeTemporaries } from './write-folder.js';
+
+const CONFIG = 'config.yaml';
+const LOG = 'log.txt';
+const CHECKPOINTS = 'checkpoints';
+const KEPT = 3;
+
+/** A checkpoint after whole epochs, or inside one. Sorts by age. */
+const CHECKPOINT_NAME = /^epoch-\d{4,}(-step-\d{6,})?$/;
+
+/**
+ * The folder of a run, locked while it is open:
+ *
+ *     config.yaml                      the whole configuration
+ *     log.txt                          one JSON object an epoch
+ *     checkpoints/epoch-0012/          after 12 epochs; the last three are kept
+ *     checkpoints/epoch-0012-step-…/   stopped inside an epoch
+ *     best/, best-ema/                 best weights by validation top-1
+ */
+export class RunFolder {
+  private constructor(
+    readonly path: string,
+    private readonly release: () => void,
+  ) {}
+
+  /** Makes the folder of a new run. Throws UserError when there is a run in it already. */
+  static async create(path: string, config: string, notice: (line: string) => void): Promise<RunFolder> {
+    await explain(path, () => mkdir(join(path, CHECKPOINTS), { recursive: true }));
+    const release = await explain(path, () => Promise.resolve(takeLock(join(path, 'run.lock'), notice)));
+    if (existsSync(join(path, CONFIG))) {
+      release();
+      throw new UserError(
+        `${path} already holds a run: go on with it by --resume ${path}, or choose another folder with -o.`,
+      );
+    }
+    const folder = new RunFolder(path, release);
+    await explain(path, () => folder.replace(CONFIG, config));
+    return folder;
+  }
+
+  /** Opens the folder of an earlier run. */
+  static async open(path: string, notice: (line: string) => void): Promise<RunFolder> {
+    if (!existsSync(join(path, CONFIG)))
+      throw new UserError(
+        `${path}: no run to resume (it has no ${CONFIG}). Give the folder that was -o of the run.`,
+      );
+    return explain(path, async () => {
+      await mkdir(join(path, CHECKPOINTS), { recursive: true });
+      const release = takeLock(join(path, 'run.lock'), notice);
+      await removeTemporaries(join(path, CHECKPOINTS));
+      return new RunFolder(path, release);
+    });
+  }
+
+  static configFile(path: string): string {
+    return join(path, CONFIG);
+  }
+
+  /** Run folder and checkpoint of what `--resume` was given: a run folder (its last checkpoint) or one of its checkpoints. */
+  static resolve(path: string): { folder: string; checkpoint: string | undefined } {
+    const isCheckpoint = CHECKPOINT_NAME.test(basename(path)) && existsSync(join(path, 'state.json'));
+    const folder = isCheckpoint ? dirname(dirname(path)) : path;
+    const last = checkpointsOf(folder).at(-1);
+    if (isCheckpoint && basename(path) !== last)
+      throw new UserError(
+        `${path}: the run has gone on to ${last}. Resume ${folder}, or start a new run from these weights with --finetune.`,
+      );
+    return { folder, checkpoint: last && join(folder, CHECKPOINTS, last) };
+  }
+
+  close(): void {
+    this.release();
+  }
+
+  /** Where the checkpoint of `progress` belongs. */
+  checkpointPath({ epoch, step }: RunProgress): string {
+    const inside = step === 0 ? '' : `-step-${String(step).padStart(6, '0')}`;
+    return join(this.path, CHECKPOINTS, `epoch-${String(epoch).padStart(4, '0')}${inside}`);
+  }
+
+  lastCheckpoint(): string | undefined {
+    const last = checkpointsOf(this.path).at(-1);
+    return last && join(this.path, CHECKPOINTS, last);
+  }
+
+  /** Replaces the best weights so far of the model itself (`best/`) or of its moving average (`best-ema/`). */
+  async saveBest(
+    kind: 'raw' | 'ema',
+    weights: StateDict,
+    files: Readonly<Record<string, string>>,
+  ): Promise<void> {
+    const name = kind === 'raw' ? 'best' : 'best-ema';
+    await mkdir(join(this.path, name), { recursive: true });
+    for (const [file, text] of Object.entries(files)) await this.replace(join(name, file), text);
+    const temporary = join(this.path, name, `model.safetensors.tmp-${process.pid}`);
+    await writeTensors(temporary, weights, {});
+    await rename(temporary, join(this.path, name, 'model.safetensors'));
+  }
+
+  /** Removes all but the last three checkpoints. */
+  async prune(): Promise<void> {
+    for (const name of checkpointsOf(this.path).slice(0, -KEPT))
+      await rm(join(this.path, CHECKPOINTS, name), { recursive: true, force: true });
+  }
+
+  /** Adds a line to log.txt. */
+  async log(line: object): Promise<void> {
+    await appendFile(join(this.path, LOG), JSON.stringify(line) + '\n');
+  }
+
+  /** Drops lines of epochs from `epoch` on, which a resumed run will do again. */
+  async trimLog(epoch: number): Promise<void> {
+    const path = join(this.path, LOG);
+    if (!existsSync(path)) return;
+    const lines = (await readFile(path, 'utf8')).split('\n').filter((line) => {
+      try {
+        return (JSON.parse(line) as { epoch: number }).epoch < epoch;
+      } catch {
+        return false; // cut off by a crash, or the empty end
+      }
+    });
+    await this.replace(LOG, lines.map((line) => line + '\n').join(''));
+  }
+
+  /**
+   * Runs something that writes into the folder; what the file system refuses becomes one line that says what is still safe.
+   */
+  async writing<T>(write: () => Promise<T>): Promise<T> {
+    return explain(this.path, write, () => {
+      const last = this.lastCheckpoint();
+      return last === undefined
+        ? ''
+        : ` The checkpoint ${last} is whole: go on from it with --resume ${this.path}.`;
+    });
+  }
+
+  private async replace(name: string, text: string): Promise<void> {
+    const temporary = join(this.path, `${name}.tmp-${process.pid}`);
+    await writeFile(temporary, text, { flush: true });
+    await rename(temporary, join(this.path, name));
+  }
+}
+
+function checkpointsOf(folder: string): string[] {
+  const path = join(folder, CHECKPOINTS);
+  if (!existsSync(path)) return [];
+  return readdirSync(path)
+    .filter((name) => CHECKPOINT_NAME.test(name))
+    .sort();
+}
+
+async function explain<T>(path: string, body: () => Promise<T>, safe: () => string = () => ''): Promise<T> {
+  try {
+    return await body();
+  } catch (error) {
+    const { code, message, syscall } = error as NodeJS.ErrnoException;
+    if (error instanceof UserError || code === undefined || syscall === undefined) throw error;
+    if (code !== 'ENOSPC')
+      throw new UserError(`${path}: cannot write (${message}).${safe()}`, { cause: error });
+    const free = await statfs(path).then(
+      ({ bavail, bsize }) => ` (${((bavail * bsize) / 1e6).toFixed(0)} MB free)`,
+      () => '',
+    );
+    throw new UserError(`${path}: the disk is full${free}. Free some space.${safe()}`, { cause: error });
+  }
+}
