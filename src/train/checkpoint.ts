@@ -1,14 +1,15 @@
 import * as tf from '@tensorflow/tfjs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { openCheckpoint, writeSafetensors } from '../convert/files.js';
 import { UserError } from '../errors.js';
 import type { ImageModel } from '../models/image-model.js';
 import type { StateDict } from '../models/state-dict.js';
+import { writeFileAtomic } from '../runtime/files.js';
 import type { AdamW } from './adamw.js';
 import type { ModelEma } from './ema.js';
 import type { RunProgress } from './progress.js';
-import { readTensors, writeTensors } from './tensor-file.js';
 import { writeFolder } from './write-folder.js';
 
 /** Everything of a run that training changes. */
@@ -32,6 +33,9 @@ const FILES = {
   state: 'state.json',
 };
 
+/** What timm expects to find in a safetensors header. */
+export const WEIGHTS = { format: 'pt' };
+
 const score = z.object({ epoch: z.int().min(0), top1: z.number() });
 const count = z.int().min(0);
 const stateSchema = z.object({
@@ -53,14 +57,15 @@ export async function saveCheckpoint(
 ): Promise<void> {
   const { model, ema, optimizer, progress, samples } = state;
   await writeFolder(path, async (folder) => {
-    await writeTensors(join(folder, FILES.model), model.stateDict(), {});
-    if (ema) await ema.withAverage(() => writeTensors(join(folder, FILES.ema), model.stateDict(), {}));
-    await writeTensors(join(folder, FILES.optimizer), await readVariables(optimizer.state()), {
+    await writeSafetensors(join(folder, FILES.model), model.stateDict(), WEIGHTS);
+    if (ema)
+      await ema.withAverage(() => writeSafetensors(join(folder, FILES.ema), model.stateDict(), WEIGHTS));
+    await writeSafetensors(join(folder, FILES.optimizer), await readVariables(optimizer.state()), {
       layout: 'tfjs',
     });
-    for (const [name, text] of Object.entries(extra)) await writeFile(join(folder, name), text);
+    for (const [name, text] of Object.entries(extra)) await writeFileAtomic(join(folder, name), text);
     const json: z.input<typeof stateSchema> = { version: 1, model: model.name, samples, ...progress };
-    await writeFile(join(folder, FILES.state), JSON.stringify(json, undefined, 2) + '\n');
+    await writeFileAtomic(join(folder, FILES.state), JSON.stringify(json, undefined, 2) + '\n');
   });
 }
 
@@ -108,6 +113,10 @@ async function readState(path: string): Promise<z.output<typeof stateSchema>> {
   } catch (error) {
     throw new UserError(`${path}: not the state of a training run.`, { cause: error });
   }
+}
+
+async function readTensors(path: string): Promise<StateDict> {
+  return (await openCheckpoint(path)).tensors;
 }
 
 async function readVariables(variables: ReadonlyMap<string, tf.Variable>): Promise<StateDict> {

@@ -1,11 +1,13 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { appendFile, mkdir, readFile, rename, rm, statfs, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { writeSafetensors } from '../convert/files.js';
 import { UserError } from '../errors.js';
 import type { StateDict } from '../models/state-dict.js';
+import { writeFileAtomic } from '../runtime/files.js';
+import { WEIGHTS } from './checkpoint.js';
 import type { RunProgress } from './progress.js';
 import { takeLock } from './run-lock.js';
-import { writeTensors } from './tensor-file.js';
 import { removeTemporaries } from './write-folder.js';
 
 const CONFIG = 'config.yaml';
@@ -34,7 +36,7 @@ export class RunFolder {
   /** Makes the folder of a new run. Throws UserError when there is a run in it already. */
   static async create(path: string, config: string, notice: (line: string) => void): Promise<RunFolder> {
     await explain(path, () => mkdir(join(path, CHECKPOINTS), { recursive: true }));
-    const release = await explain(path, () => Promise.resolve(takeLock(join(path, 'run.lock'), notice)));
+    const release = await explain(path, () => takeLock(join(path, 'run.lock'), notice));
     if (existsSync(join(path, CONFIG))) {
       release();
       throw new UserError(
@@ -42,7 +44,7 @@ export class RunFolder {
       );
     }
     const folder = new RunFolder(path, release);
-    await explain(path, () => folder.replace(CONFIG, config));
+    await writeFileAtomic(join(path, CONFIG), config);
     return folder;
   }
 
@@ -99,10 +101,9 @@ export class RunFolder {
   ): Promise<void> {
     const name = kind === 'raw' ? 'best' : 'best-ema';
     await mkdir(join(this.path, name), { recursive: true });
-    for (const [file, text] of Object.entries(files)) await this.replace(join(name, file), text);
-    const temporary = join(this.path, name, `model.safetensors.tmp-${process.pid}`);
-    await writeTensors(temporary, weights, {});
-    await rename(temporary, join(this.path, name, 'model.safetensors'));
+    for (const [file, text] of Object.entries(files))
+      await writeFileAtomic(join(this.path, name, file), text);
+    await writeSafetensors(join(this.path, name, 'model.safetensors'), weights, WEIGHTS);
   }
 
   /** Removes all but the last three checkpoints. */
@@ -127,25 +128,23 @@ export class RunFolder {
         return false; // cut off by a crash, or the empty end
       }
     });
-    await this.replace(LOG, lines.map((line) => line + '\n').join(''));
+    await writeFileAtomic(path, lines.map((line) => line + '\n').join(''));
   }
 
-  /**
-   * Runs something that writes into the folder; what the file system refuses becomes one line that says what is still safe.
-   */
+  /** Runs something that writes into the folder; when that fails, the message also says what is safe. */
   async writing<T>(write: () => Promise<T>): Promise<T> {
-    return explain(this.path, write, () => {
+    try {
+      return await explain(this.path, write);
+    } catch (error) {
       const last = this.lastCheckpoint();
-      return last === undefined
-        ? ''
-        : ` The checkpoint ${last} is whole: go on from it with --resume ${this.path}.`;
-    });
-  }
-
-  private async replace(name: string, text: string): Promise<void> {
-    const temporary = join(this.path, `${name}.tmp-${process.pid}`);
-    await writeFile(temporary, text, { flush: true });
-    await rename(temporary, join(this.path, name));
+      if (!(error instanceof UserError) || last === undefined) throw error;
+      throw new UserError(
+        `${error.message} The checkpoint ${last} is whole: go on with --resume ${this.path}.`,
+        {
+          cause: error,
+        },
+      );
+    }
   }
 }
 
@@ -157,18 +156,12 @@ function checkpointsOf(folder: string): string[] {
     .sort();
 }
 
-async function explain<T>(path: string, body: () => Promise<T>, safe: () => string = () => ''): Promise<T> {
+/** What the file system refuses, as one line. */
+async function explain<T>(path: string, body: () => T | Promise<T>): Promise<T> {
   try {
     return await body();
   } catch (error) {
-    const { code, message, syscall } = error as NodeJS.ErrnoException;
-    if (error instanceof UserError || code === undefined || syscall === undefined) throw error;
-    if (code !== 'ENOSPC')
-      throw new UserError(`${path}: cannot write (${message}).${safe()}`, { cause: error });
-    const free = await statfs(path).then(
-      ({ bavail, bsize }) => ` (${((bavail * bsize) / 1e6).toFixed(0)} MB free)`,
-      () => '',
-    );
-    throw new UserError(`${path}: the disk is full${free}. Free some space.${safe()}`, { cause: error });
+    if (error instanceof UserError || (error as NodeJS.ErrnoException).syscall === undefined) throw error;
+    throw new UserError(`${path}: cannot be written (${(error as Error).message}).`, { cause: error });
   }
 }

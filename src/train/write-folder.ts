@@ -5,8 +5,8 @@ import { dirname, join } from 'node:path';
 const TEMPORARY = /\.tmp-\d+$/;
 
 /**
- * Fills a new folder and gives it its name only when everything in it is on the disk: a crash at any moment leaves the whole folder or none of that
- * name. A folder of that name that is already there is left as it is.
+ * Fills a new folder and gives it its name when `fill` is done: a crash at any moment leaves the whole folder or none of that name. `fill` must leave its
+ * files synced (`writeFileAtomic` does). A folder of that name that is already there is left as it is.
  */
 export async function writeFolder(path: string, fill: (temporary: string) => Promise<void>): Promise<void> {
   if (existsSync(path)) return;
@@ -15,8 +15,6 @@ export async function writeFolder(path: string, fill: (temporary: string) => Pro
   try {
     await mkdir(temporary, { recursive: true });
     await fill(temporary);
-    for (const name of await readdir(temporary)) await sync(join(temporary, name));
-    await syncFolder(temporary);
     await rename(temporary, path);
     await syncFolder(dirname(path));
   } catch (error) {
@@ -31,22 +29,9 @@ export async function removeTemporaries(parent: string): Promise<void> {
     if (TEMPORARY.test(name)) await rm(join(parent, name), { recursive: true, force: true });
 }
 
-async function sync(path: string): Promise<void> {
-  const file = await open(path, 'r+');
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
-/** Makes the names in a folder durable. Windows has no such call and refuses to open a folder. */
+/** Makes the new name durable. Windows and some network disks cannot sync a folder; there the files are. */
 async function syncFolder(path: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
+  const folder = await open(path, 'r').catch(() => undefined);
+  await folder?.sync().catch(() => undefined);
+  await folder?.close();
 }

@@ -4,9 +4,9 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { openCheckpoint } from '../../src/convert/files.js';
 import { UserError } from '../../src/errors.js';
 import { learningRate } from '../../src/train/schedule.js';
-import { readTensors } from '../../src/train/tensor-file.js';
 import type { StepInfo } from '../../src/train/train.js';
 import { describeBackends } from '../helpers/backends.js';
 import { TinyModel } from './helpers/tiny-model.js';
@@ -18,6 +18,7 @@ describeBackends(['cpu', 'node'], 'training run', () => {
     dir = await mkdtemp(join(tmpdir(), 'recnext-run-'));
   });
   afterEach(() => rm(dir, { recursive: true }));
+  const readTensors = async (file: string) => (await openCheckpoint(file)).tensors;
   const path = (name: string) => join(dir, name);
 
   it('learns, logs every epoch with the fields of the reference, keeps three checkpoints and the best weights', async () => {
