@@ -1,0 +1,76 @@
+import { z } from 'zod';
+import type { FuseMode } from '../layers/spec/primitives.js';
+import type { RecNextConfig, RegNet, RecNext } from '../models/index.js';
+import type { RegNetConfig } from '../models/regnet-config.js';
+import { CheckpointError } from './checkpoint-error.js';
+
+const whole = z.number().int().nonnegative();
+const list = z.array(z.number().nonnegative()).max(16);
+const fuse = z.enum(['none', 'reference', 'full'] satisfies FuseMode[]);
+const common = {
+  name: z.string().max(100),
+  numClasses: whole,
+  inChans: whole.positive(),
+  imgSize: z.tuple([whole, whole]),
+};
+
+const recNext = z.object({
+  ...common,
+  series: z.enum(['m', 'a', 't']),
+  dims: list,
+  depths: list,
+  mlpRatios: list,
+  heads: list,
+  shareChannel: z.boolean(),
+  distillation: z.boolean(),
+  dropPath: z.number(),
+  drop: z.number(),
+  fuse,
+});
+
+const regNet = z.object({
+  ...common,
+  widths: list,
+  depths: list,
+  groupWidth: whole.positive(),
+  cropPct: z.number(),
+  fused: z.boolean(),
+});
+
+/** What our own files say about the model in them. Kept in model.json's `userDefinedMetadata.recnext`. */
+const schema = z.object({
+  format: z.literal(1),
+  config: z.union([recNext, regNet]),
+  classNames: z.array(z.string()).optional(),
+});
+
+export interface ModelMetadata {
+  readonly config: RecNextConfig | RegNetConfig;
+  readonly classNames: readonly string[] | undefined;
+}
+
+export function metadataOf(model: RecNext | RegNet, classNames?: readonly string[]): Record<string, unknown> {
+  return { format: 1, config: model.config, ...(classNames === undefined ? {} : { classNames }) };
+}
+
+/** Takes the metadata out of a model.json. Throws CheckpointError where it is not as this toolkit writes it. */
+export function parseMetadata(modelJson: unknown, where: string): ModelMetadata {
+  const { userDefinedMetadata } = modelJson as { userDefinedMetadata?: { recnext?: unknown } };
+  if (userDefinedMetadata?.recnext === undefined) {
+    throw new CheckpointError(
+      'unsupported',
+      where,
+      'a TF.js model that this toolkit did not write (userDefinedMetadata.recnext is missing): give the checkpoint it was made from',
+    );
+  }
+  const parsed = schema.safeParse(userDefinedMetadata.recnext);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw new CheckpointError(
+      'corrupt',
+      where,
+      `userDefinedMetadata.recnext.${issue?.path.join('.')}: ${issue?.message}`,
+    );
+  }
+  return { config: parsed.data.config, classNames: parsed.data.classNames };
+}
