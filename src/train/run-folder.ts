@@ -114,7 +114,7 @@ export class RunFolder {
 
   /** Adds a line to log.txt. */
   async log(line: object): Promise<void> {
-    await appendFile(join(this.path, LOG), JSON.stringify(line) + '\n');
+    await appendFile(join(this.path, LOG), JSON.stringify(line) + '\n', { flush: true });
   }
 
   /** Drops lines of epochs from `epoch` on, which a resumed run will do again. */

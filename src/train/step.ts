@@ -14,7 +14,7 @@ export interface StepParts {
   readonly clip?: Clip;
   readonly ema?: ModelEma;
   /** Both or none. The teacher sees the same batch, in evaluation mode. */
-  readonly teacher?: ImageModel;
+  readonly teacher?: Pick<ImageModel, 'forward'>;
   readonly distillation?: Distillation;
 }
 

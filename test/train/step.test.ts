@@ -23,7 +23,7 @@ describeBackends(['cpu', 'node'], 'training step', () => {
     throw new Error('no batch');
   };
 
-  const distilled = (): StepParts => {
+  const distilled = (): StepParts & { teacher: TinyModel } => {
     const model = new TinyModel({ distillation: true });
     return {
       model,
@@ -74,11 +74,11 @@ describeBackends(['cpu', 'node'], 'training step', () => {
   it('lowers the loss, moves the average slowly, leaves the teacher alone', async () => {
     const parts = distilled();
     const input = await firstBatch();
-    const teacherBefore = parts.teacher!.stateDict();
+    const teacherBefore = parts.teacher.stateDict();
     const start = parts.model.stateDict();
     const losses = Array.from({ length: 15 }, () => step(parts, input));
     expect(losses.at(-1)).toBeLessThan(losses[0]! * 0.9);
-    expect(parts.teacher!.stateDict()).toEqual(teacherBefore);
+    expect(parts.teacher.stateDict()).toEqual(teacherBefore);
     const own = parts.model.stateDict();
     const average = await parts.ema!.withAverage(() => Promise.resolve(parts.model.stateDict()));
     expect(parts.model.stateDict()).toEqual(own);
