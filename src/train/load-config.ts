@@ -93,10 +93,6 @@ function checkTogether(config: RunConfig): RunConfig {
     throw new UsageError(
       `A warm-up of ${config.warmupEpochs} epochs leaves nothing of a run of ${config.epochs}: lower --warmup-epochs or raise --epochs.`,
     );
-  for (const key of ['scale', 'ratio'] as const)
-    if (config[key][0] > config[key][1])
-      throw new UsageError(`--${key}: expected the smaller value first, found ${config[key].join(' ')}.`);
-  if (config.scale[1] > 1) throw new UsageError(`--scale: expected at most 1, found ${config.scale[1]}.`);
   if (config.teacherModel !== undefined && config.teacherPath === undefined)
     throw new UsageError(
       `The teacher ${config.teacherModel} needs its weights: give them with --teacher-path.`,

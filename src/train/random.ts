@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
+import { philox4x32 } from '../data/random.js';
 
 /** Where in a run a random choice is made. */
-export interface RandomAddress {
+export interface StepAddress {
   readonly seed: number;
   readonly epoch: number;
   readonly step: number;
@@ -13,29 +14,25 @@ export interface RandomAddress {
  *
  * @returns the `uniform` of ForwardContext: `count` numbers in [0, 1) as `[count]`
  */
-export function uniformAt({
-  seed,
-  epoch,
-  step,
-}: RandomAddress): (path: string, count: number) => tf.Tensor1D {
+export function uniformAt(address: StepAddress): (path: string, count: number) => tf.Tensor1D {
+  const { seed, epoch, step } = address;
+  const key = [seed >>> 0, Math.floor(seed / 2 ** 32)];
+  const words = new Uint32Array(4);
   return (path, count) => {
-    const start = hash(`${seed}/${epoch}/${step}/${path}`);
-    return tf.tensor1d(Float32Array.from({ length: count }, (_, i) => uniform(start, i)));
+    const purpose = fnv1a(path);
+    const values = new Float32Array(count);
+    for (let i = 0; i < count; i++) {
+      if (i % 4 === 0) philox4x32([i / 4, step, epoch, purpose], key, words);
+      // 24 bits: what float32 holds exactly, so that no number rounds up to 1.
+      values[i] = (words[i % 4]! >>> 8) / 2 ** 24;
+    }
+    return tf.tensor1d(values);
   };
 }
 
-/** FNV-1a, 32 bits. */
-function hash(text: string): number {
-  let h = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193);
-  return h | 0;
-}
-
-/** The i-th output of mulberry32, in [0, 1). */
-function uniform(seed: number, i: number): number {
-  const a = (seed + Math.imul(i + 1, 0x6d2b79f5)) | 0;
-  let t = Math.imul(a ^ (a >>> 15), a | 1);
-  t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-  // 24 bits: what float32 holds exactly, so that no number rounds up to 1.
-  return ((t ^ (t >>> 14)) >>> 8) / 2 ** 24;
+/** 32-bit FNV-1a of an ASCII text. */
+function fnv1a(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return hash | 0;
 }

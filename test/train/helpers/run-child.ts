@@ -1,0 +1,26 @@
+import { syncBuiltinESMExports } from 'node:module';
+import * as fs from 'node:fs';
+
+// A run in a process of its own that kills itself without warning at its n-th call that changes names or contents on the disk:
+// node run-child.mjs RUN-FOLDER new|resume N (0: never). Prints one "step loss" line a step.
+const [path, mode, calls] = process.argv.slice(2) as [string, 'new' | 'resume', string];
+
+let left = Number(calls);
+const counted = <A extends unknown[], R>(call: (...args: A) => R) => {
+  return (...args: A): R => {
+    if (--left === 0) process.kill(process.pid, 'SIGKILL');
+    return call(...args);
+  };
+};
+const promises = fs.promises as unknown as Record<string, (...args: unknown[]) => unknown>;
+for (const name of ['open', 'mkdir', 'rename', 'rm', 'appendFile']) promises[name] = counted(promises[name]!);
+syncBuiltinESMExports();
+
+const { selectBackend } = await import('../../../src/runtime/backend.js');
+const { tinyRun } = await import('./tiny-run.js');
+await selectBackend('cpu');
+await tinyRun(
+  path,
+  { onStep: ({ epoch, step, loss }) => fs.writeSync(1, `${epoch} ${step} ${loss}\n`) },
+  { resume: mode === 'resume' },
+);
