@@ -35,7 +35,7 @@ export interface Conv2dOptions {
 export function conv2d(x: tf.Tensor4D, filter: tf.Tensor4D, options: Conv2dOptions = {}): tf.Tensor4D {
   const { stride = 1, groups = 1, bias } = options;
   check(x, filter, groups, bias);
-  const inputs = bias === undefined ? { x, filter } : { x, filter, bias };
+  const inputs: Record<string, tf.Tensor> = bias === undefined ? { x, filter } : { x, filter, bias };
   return runKernel<tf.Tensor4D>(CONV2D, inputs, { stride, groups });
 }
 

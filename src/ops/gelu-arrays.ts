@@ -4,8 +4,8 @@
  * far below float32's rounding; there is no exp and no division in the loop.
  */
 
-/** Beyond this, cdf and pdf are 0 or 1 to 1e-9. */
-const LIMIT = 6;
+/** Beyond this, cdf and x · pdf are 0 or 1 to 1e-10. */
+const LIMIT = 7;
 const PER_UNIT = 64;
 const CENTRE = LIMIT * PER_UNIT;
 

@@ -7,8 +7,10 @@ import { registerConv2d } from './conv2d.js';
 import { registerGelu } from './gelu.js';
 import { registerResizes } from './resize.js';
 import { registerWasmConvGradients } from './wasm-conv-gradients.js';
+import { registerWasmSegmentSum } from './wasm-segment-sum.js';
 
 registerWasmConvGradients();
+registerWasmSegmentSum();
 registerGelu();
 registerBatchNorm();
 registerResizes();
