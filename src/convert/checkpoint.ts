@@ -11,7 +11,7 @@ import { readTensors } from './read/tensor-ref.js';
 import { readTorchLegacy } from './read/torch-legacy.js';
 import { readTorchZip, type PickledFile } from './read/torch-zip.js';
 import { readFolder } from './read/weights-folder.js';
-import { isFolder, type ByteSource, type SourceFolder } from './source/byte-source.js';
+import { buffered, isFolder, type ByteSource, type SourceFolder } from './source/byte-source.js';
 
 export type CheckpointFormat = 'torch-zip' | 'torch-legacy' | 'torchscript' | 'safetensors' | 'tfjs-layers';
 
@@ -90,7 +90,8 @@ function refuseWhich({ which }: ReadOptions, where: string, format: string): voi
     );
 }
 
-async function readFile(source: ByteSource, options: ReadOptions): Promise<Checkpoint> {
+async function readFile(file: ByteSource, options: ReadOptions): Promise<Checkpoint> {
+  const source = buffered(file);
   const where = source.name;
   const budget = new MemoryBudget(where, source.size);
   const format = await sniff(source);

@@ -74,3 +74,9 @@ export function parseMetadata(modelJson: unknown, where: string): ModelMetadata 
   }
   return { config: parsed.data.config, classNames: parsed.data.classNames };
 }
+
+/** Class names from a timm-style config.json (`label_names`), or undefined. */
+export function classNamesOf(config: unknown): readonly string[] | undefined {
+  const parsed = z.object({ label_names: z.array(z.string()) }).safeParse(config);
+  return parsed.success ? parsed.data.label_names : undefined;
+}

@@ -11,6 +11,9 @@ export interface AtomicWriteOptions {
   size?: number;
 }
 
+/** Small pieces are gathered into writes of this size, in bytes. */
+const BUFFER = 1 << 18;
+
 const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code;
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
 
@@ -101,13 +104,25 @@ export async function writeFileAtomic(
   try {
     const handle = await io(open(temporary, 'wx'));
     try {
+      const write = async (bytes: Uint8Array): Promise<void> => {
+        for (let done = 0; done < bytes.byteLength;)
+          done += (await io(handle.write(bytes, done, bytes.byteLength - done))).bytesWritten;
+      };
+      const small = new Uint8Array(BUFFER);
+      let waiting = 0;
       for await (const chunk of chunks) {
-        for (let done = 0; done < chunk.byteLength;) {
-          const { bytesWritten } = await io(handle.write(chunk, done, chunk.byteLength - done));
-          done += bytesWritten;
+        if (waiting + chunk.byteLength > BUFFER) {
+          await write(small.subarray(0, waiting));
+          waiting = 0;
+        }
+        if (chunk.byteLength > BUFFER) await write(chunk);
+        else {
+          small.set(chunk, waiting);
+          waiting += chunk.byteLength;
         }
         written += chunk.byteLength;
       }
+      await write(small.subarray(0, waiting));
       await io(handle.sync());
     } finally {
       await handle.close();

@@ -16,8 +16,8 @@ function makeTables(): readonly Int32Array[] {
   return tables;
 }
 
-/** CRC-32 of `bytes` as an unsigned number. */
-export function crc32(bytes: Uint8Array): number {
+/** In plain JavaScript, for browsers and older versions of Node. */
+export function crc32Portable(bytes: Uint8Array): number {
   const [t0, t1, t2, t3, t4, t5, t6, t7] = TABLES as [
     Int32Array,
     Int32Array,
@@ -45,3 +45,13 @@ export function crc32(bytes: Uint8Array): number {
   for (; i < bytes.length; i++) c = t0[(c ^ bytes[i]!) & 255]! ^ (c >>> 8);
   return ~c >>> 0;
 }
+
+type Checksum = (bytes: Uint8Array) => number;
+
+/** Node's own, a few times faster: reached without an import, so that browsers can load this file. */
+const native = (
+  globalThis as { process?: { getBuiltinModule?: (name: string) => { crc32?: Checksum } | undefined } }
+).process?.getBuiltinModule?.('node:zlib')?.crc32;
+
+/** CRC-32 of `bytes` as an unsigned number. */
+export const crc32: Checksum = native ?? crc32Portable;

@@ -40,7 +40,10 @@ export class TensorRef {
 
   /** Values in row-major order. The array is the caller's own. */
   async read(where = this.storage.name): Promise<HostTensor> {
-    return readRange(this, where, this.budget);
+    const tensor = await readRange(this, where, this.budget);
+    // From here on the memory is the caller's; one tensor alone must fit all the same.
+    this.budget.release(tensor.data.byteLength);
+    return tensor;
   }
 }
 

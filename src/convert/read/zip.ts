@@ -7,7 +7,7 @@ import {
   type FileEntry,
 } from '@zip.js/zip.js';
 import { CheckpointError } from '../checkpoint-error.js';
-import { buffered, type ByteSource } from '../source/byte-source.js';
+import type { ByteSource } from '../source/byte-source.js';
 import { crc32 } from './crc32.js';
 import type { MemoryBudget } from './memory-budget.js';
 
@@ -50,8 +50,7 @@ export class ZipArchive {
     private readonly entries: ReadonlyMap<string, FileEntry>,
   ) {}
 
-  static async open(file: ByteSource, budget: MemoryBudget): Promise<ZipArchive> {
-    const source = buffered(file);
+  static async open(source: ByteSource, budget: MemoryBudget): Promise<ZipArchive> {
     const reader = new ZipReader(new SourceReader(source), {
       strictness: 'balanced',
       filenameValidation: 'strict',
@@ -68,23 +67,23 @@ export class ZipArchive {
         all.push(entry);
       }
     } catch (error) {
-      throw zipError(error, file.name);
+      throw zipError(error, source.name);
     }
     for (const { reason, filename } of reader.warnings ?? []) {
       // torch.save writes the records of zip64 even where they are not needed: zip.js finds bytes it did not expect.
       if (reason === WARNING_TRAILING_CENTRAL_DIRECTORY_DATA || reason === WARNING_UNSORTED_CENTRAL_DIRECTORY)
         continue;
-      throw corrupt(file.name, `${reason}${filename ? ` (${filename})` : ''}`);
+      throw corrupt(source.name, `${reason}${filename ? ` (${filename})` : ''}`);
     }
     const directory = reader.directoryOffset ?? 0;
     await checkEnd(source, directory, reader.directoryLength ?? 0, all.length);
     const entries = new Map<string, FileEntry>();
     for (const entry of all) {
       if (entry.directory) continue;
-      checkEntry(entry, file.name);
+      checkEntry(entry, source.name);
       entries.set(entry.filename, entry);
     }
-    checkOverlaps(all, directory, file.name);
+    checkOverlaps(all, directory, source.name);
     return new ZipArchive(source, budget, entries);
   }
 

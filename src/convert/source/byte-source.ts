@@ -57,7 +57,7 @@ export function sourceFolder(name: string, files: Iterable<readonly [string, Byt
  * Reads small neighbouring ranges out of one larger read: zip headers and the small tensors beside them would otherwise
  * cost a round trip each.
  */
-export function buffered(source: ByteSource, window = 1 << 18): ByteSource {
+export function buffered(source: ByteSource, window = 1 << 21): ByteSource {
   let start = 0;
   let bytes = new Uint8Array(0);
   return {

@@ -1,0 +1,145 @@
+import * as tf from '@tensorflow/tfjs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { convertCheckpoint } from '../../src/convert/convert.js';
+import { loadModel } from '../../src/convert/load-weights.js';
+import { RecNext } from '../../src/models/index.js';
+import { resolveRecNext } from '../../src/models/recnext-config.js';
+import { writeSafetensors } from '../../src/convert/files.js';
+import { describeBackends } from '../helpers/backends.js';
+import { GOLDEN, hasGolden, NO_GOLDEN } from '../helpers/golden.js';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'recnext-convert-'));
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const TINY = { embedDim: [4, 8, 16, 32], depth: [1, 1, 2, 1], numClasses: 10, imgSize: 32 };
+
+interface GoldenFile {
+  model: string;
+  logits?: number[][];
+  tolerance: number;
+  what: string;
+}
+
+describe.skipIf(!hasGolden)(`golden checkpoints${hasGolden ? '' : `: skipped, ${NO_GOLDEN}`}`, () => {
+  const index = hasGolden
+    ? (JSON.parse(readFileSync(`${GOLDEN}checkpoints/index.json`, 'utf8')) as { files: Record<string, GoldenFile> })
+    : { files: {} };
+
+  describeBackends(['node'], 'logits of every file', () => {
+    // Strict loading refuses these three; they have tests of their own below.
+    const strict = Object.entries(index.files).filter(([name]) => !/extra|missing|other_classes/.test(name));
+    it.each(strict)('%s', async (name, { logits, tolerance }) => {
+      const { model } = await loadModel({ weights: `${GOLDEN}checkpoints/${name}` });
+      const input = new Float32Array(Uint8Array.from(readFileSync(`${GOLDEN}checkpoints/input_tiny.f32`)).buffer);
+      const found = tf.tidy(() => {
+        const x = tf.transpose(tf.tensor4d(input, [2, 3, 64, 64]), [0, 2, 3, 1]);
+        return model.forward(x).dataSync<'float32'>();
+      });
+      const expected = logits!.flat();
+      expect(found.length).toBe(expected.length);
+      expected.forEach((value, i) => expect(Math.abs(found[i]! - value)).toBeLessThan(tolerance));
+      model.dispose();
+    });
+
+    it('names what does not fit', async () => {
+      const load = (file: string) => loadModel({ weights: `${GOLDEN}checkpoints/${file}` });
+      await expect(load('m_extra.pth')).rejects.toThrow(/unexpected "/);
+      await expect(load('m_missing.pth')).rejects.toThrow(/missing "/);
+      await expect(loadModel({ weights: `${GOLDEN}checkpoints/m_model.pth`, model: 'recnext_a0' })).rejects.toThrow(
+        /do not fit recnext_a0: .*shape.*missing.*unexpected.*look like the weights of recnext_m0 with 10 classes/,
+      );
+      await expect(loadModel({ weights: `${GOLDEN}checkpoints/m_other_classes.pth`, numClasses: 10 })).rejects.toThrow(
+        /has 7 classes, --num-classes says 10/,
+      );
+    });
+  });
+});
+
+describeBackends(['node', 'wasm', 'cpu'], 'converting', () => {
+  async function tinyFile(): Promise<string> {
+    const model = new RecNext(resolveRecNext('recnext_m0', TINY));
+    const path = join(folder, 'tiny.safetensors');
+    await writeSafetensors(path, model.stateDict());
+    model.dispose();
+    return path;
+  }
+
+  it('writes a LayersModel that tf.loadLayersModel reads, fused, without leaks', async () => {
+    const weights = await tinyFile();
+    const before = tf.memory().numTensors;
+    const output = join(folder, 'tfjs');
+    const result = await convertCheckpoint({ weights, output, fuse: 'full', imgSize: 32, classNames: digits() });
+    expect(result).toMatchObject({ model: 'recnext_m0', numClasses: 10, fused: 'full' });
+    expect(result.maxRelDiff).toBeLessThan(1e-5);
+    expect(tf.memory().numTensors).toBe(before);
+
+    const json = JSON.parse(readFileSync(join(output, 'model.json'), 'utf8')) as tf.io.ModelJSON;
+    const data = json.weightsManifest.flatMap(({ paths }) => paths.map((path) => readFileSync(join(output, path))));
+    const stock = await tf.loadLayersModel(
+      tf.io.fromMemory({
+        modelTopology: json.modelTopology as object,
+        weightSpecs: json.weightsManifest.flatMap((group) => group.weights),
+        weightData: Uint8Array.from(Buffer.concat(data)).buffer,
+      }),
+    );
+    const { model, classNames } = await loadModel({ weights: output });
+    expect(classNames).toEqual(digits());
+    const x = tf.randomNormal<tf.Rank.R4>([2, 32, 48, 3], 0, 1, 'float32', 3);
+    const [ours, theirs] = [model.forward(x), stock.predict(x) as tf.Tensor].map((y) => y.dataSync<'float32'>());
+    expect(theirs).toEqual(ours);
+    expect(stock.weights.map(({ originalName }) => originalName)).toContain('stages.0.blocks.0.token_mixer.down.weight');
+    expect(stock.weights.some(({ originalName }) => originalName.includes('norm'))).toBe(false);
+  });
+
+  it('keeps the unfused model trainable and bit-equal through every form', async () => {
+    const weights = await tinyFile();
+    for (const to of ['layers', 'safetensors', 'pth'] as const) {
+      const output = join(folder, to);
+      const result = await convertCheckpoint({ weights, output, to, imgSize: 32 });
+      expect(result).toMatchObject({ fused: 'none', maxAbsDiff: 0 });
+      const [a, b] = [await loadModel({ weights }), await loadModel({ weights: output })];
+      expect([...b.model.stateDict()]).toEqual([...a.model.stateDict()]);
+      a.model.dispose();
+      b.model.dispose();
+    }
+  });
+});
+
+describeBackends(['cpu'], 'converting, when something is wrong', () => {
+  it('refuses a folder with other files, and NaN weights, and leaves nothing behind', async () => {
+    const model = new RecNext(resolveRecNext('recnext_m0', TINY));
+    const state = model.stateDict();
+    model.dispose();
+    const weights = join(folder, 'nan.safetensors');
+    state.get('stem.stem.0.conv.weight')!.data[0] = NaN;
+    await writeSafetensors(weights, state);
+    await expect(convertCheckpoint({ weights, output: join(folder, 'out'), imgSize: 32 })).rejects.toThrow(/NaN/);
+    expect(readdirSync(folder)).toEqual(['nan.safetensors']);
+    writeFileSync(join(folder, 'letter.txt'), 'dear');
+    await expect(convertCheckpoint({ weights, output: folder })).rejects.toThrow(/holds "/);
+    expect(existsSync(join(folder, 'letter.txt'))).toBe(true);
+  });
+
+  it('says which class names do not fit', async () => {
+    const model = new RecNext(resolveRecNext('recnext_m0', TINY));
+    const weights = join(folder, 'tiny.safetensors');
+    await writeSafetensors(weights, model.stateDict());
+    model.dispose();
+    const output = join(folder, 'out');
+    await expect(convertCheckpoint({ weights, output, classNames: ['a', 'b'] })).rejects.toThrow(
+      /2 class names for 10 classes/,
+    );
+  });
+});
+
+function digits(): string[] {
+  return Array.from({ length: 10 }, (_, i) => String(i));
+}
