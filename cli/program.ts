@@ -1,5 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { UserError } from '../src/errors.js';
+import { registerConvertCommand } from './convert.js';
+import { registerInfoCommand } from './info.js';
 
 /**
  * The program: each command is declared here with its options, and loads what it computes with only when it runs
@@ -10,6 +12,8 @@ export function createProgram(): Command {
     .description('RecNeXt image classifiers on TensorFlow.js: train, distil, convert, evaluate and run them.')
     .showSuggestionAfterError()
     .exitOverride();
+  registerInfoCommand(program);
+  registerConvertCommand(program);
   return program;
 }
 

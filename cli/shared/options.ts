@@ -58,3 +58,15 @@ export function addComputeOptions(command: Command): Command {
     .option('--threads <n>', 'threads of the native library', integer(1, 1024))
     .option('--seed <n>', 'seed of every random choice', integer(0, 0xffffffff), 0);
 }
+
+/** Options that change a model's size. */
+export interface ModelSizeOptions {
+  numClasses?: number;
+  inputSize?: number;
+}
+
+export function addModelSizeOptions(command: Command): Command {
+  return command
+    .option('--num-classes <n>', 'classes of the classifier (0: none, features come out)', integer(0, 1e6))
+    .option('--input-size <n>', 'side of the square input, pixels', integer(1, 65536));
+}

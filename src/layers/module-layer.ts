@@ -110,7 +110,9 @@ export abstract class ModuleLayer extends tf.layers.Layer {
   }
 
   override getConfig(): tf.serialization.ConfigDict {
-    return { ...super.getConfig(), ...(this.spec.args as tf.serialization.ConfigDict) };
+    // TF.js writes undefined as null, which no argument takes.
+    const args = Object.entries(this.spec.args).filter(([, value]) => value !== undefined);
+    return { ...super.getConfig(), ...Object.fromEntries(args) };
   }
 
   /** All weights by checkpoint name, in state_dict order. */

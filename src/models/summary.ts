@@ -26,7 +26,7 @@ export interface ModelSummary {
 
 /** Parameters and operations of a model, from its description alone: nothing is built. */
 export function summarise(name: string, options: RecNextOptions = {}): ModelSummary {
-  const { config, plain, fused } = describe(name, options);
+  const { config, plain, fused } = describeModel(name, options);
   const { entries } = modelCosts(fused, config);
   const macsByKind: Partial<Record<CostKind, number>> = {};
   for (const { kind, macs } of entries) macsByKind[kind] = (macsByKind[kind] ?? 0) + macs;
@@ -41,13 +41,14 @@ export function summarise(name: string, options: RecNextOptions = {}): ModelSumm
   };
 }
 
-interface Described {
+/** A model's configuration and descriptions, unfused and fused in the reference's form. */
+export interface Described {
   readonly config: RecNextConfig | RegNetConfig;
   readonly plain: ModuleSpec;
   readonly fused: ModuleSpec;
 }
 
-function describe(name: string, options: RecNextOptions): Described {
+export function describeModel(name: string, options: RecNextOptions): Described {
   const parsed = parseModelName(name);
   if (parsed.family === 'regnet') {
     const config = resolveRegNet(parsed.variant, options);

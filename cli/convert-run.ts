@@ -1,0 +1,34 @@
+import { readFile } from 'node:fs/promises';
+import { convertCheckpoint } from '../src/convert/convert.js';
+import { UserError } from '../src/errors.js';
+import { selectBackend } from '../src/runtime/backend.js';
+import type { ConvertCommandOptions } from './convert.js';
+import type { Output } from './shared/output.js';
+
+export async function convert(file: string, options: ConvertCommandOptions, output: Output): Promise<void> {
+  await selectBackend(options.backend);
+  const result = await convertCheckpoint({
+    weights: file,
+    model: options.model,
+    output: options.output,
+    fuse: options.fuse === true ? 'full' : options.fuse,
+    to: options.to,
+    which: options.which,
+    imgSize: options.inputSize,
+    classNames: options.classes === undefined ? undefined : await readNames(options.classes),
+  });
+  result.notes.forEach((note) => output.info(note));
+  output.result(
+    result,
+    `${result.model}: ${result.numClasses} classes, ${(result.params / 1e6).toFixed(2)} M parameters, ${
+      result.fused === 'none' ? 'not fused' : `fused (${result.fused})`
+    }\nlargest difference to the weights read, on a random image: ${result.maxAbsDiff.toExponential(2)} (${result.maxRelDiff.toExponential(2)} of the largest logit)\nwritten: ${options.output} (${result.files.length} files, ${(result.bytes / 1e6).toFixed(2)} MB)`,
+  );
+}
+
+async function readNames(path: string): Promise<string[]> {
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    throw new UserError(`--classes: ${path} cannot be read (${(error as Error).message})`);
+  });
+  return text.split(/\r?\n/).filter((line) => line !== '');
+}

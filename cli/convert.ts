@@ -1,0 +1,51 @@
+import { Option, type Command } from 'commander';
+import { addComputeOptions, integer, type ComputeOptions } from './shared/options.js';
+import { Output } from './shared/output.js';
+
+interface ConvertCommandOptions extends ComputeOptions {
+  model?: string;
+  output: string;
+  fuse?: true | 'full' | 'reference';
+  to: 'layers' | 'safetensors' | 'pth';
+  which?: string;
+  inputSize?: number;
+  classes?: string;
+}
+
+export function registerConvertCommand(program: Command): void {
+  const command = program
+    .command('convert')
+    .summary('a checkpoint into another form, batch norms folded on request')
+    .description(
+      'Reads a checkpoint (PyTorch .pth or .pt, TorchScript, safetensors, a timm-style folder, a TF.js LayersModel), found out by its ' +
+        'content, and writes it in another form. What was written is compared with what was read on a random image.',
+    )
+    .argument('<file>', 'checkpoint file or folder')
+    .requiredOption('-o, --output <dir>', 'folder to write')
+    .option('--model <name>', 'the model it must be. Default: found from names and shapes')
+    .addOption(
+      new Option('--fuse [mode]', 'fold batch norms: all of them, or those the reference folds')
+        .choices(['full', 'reference'])
+        .preset('full'),
+    )
+    .addOption(
+      new Option(
+        '--to <form>',
+        'what to write: a TF.js LayersModel, safetensors with config.json, or a PyTorch file',
+      )
+        .choices(['layers', 'safetensors', 'pth'])
+        .default('layers'),
+    )
+    .option(
+      '--which <set>',
+      'the weights to take where a file holds several: model, ema or a key. Default: model',
+    )
+    .option('--input-size <n>', 'side of the image the model is for, pixels', integer(1, 65536))
+    .option('--classes <file>', 'names of the classes, one a line');
+  addComputeOptions(command).action(async (file: string, options: ConvertCommandOptions) => {
+    const { convert } = await import('./convert-run.js');
+    await convert(file, options, new Output(options));
+  });
+}
+
+export type { ConvertCommandOptions };

@@ -1,0 +1,73 @@
+import { existsSync } from 'node:fs';
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+const TEMPORARY = /\.tmp-\d+$/;
+
+/**
+ * Fills a new folder and gives it its name only when everything in it is on the disk: a crash at any moment leaves the
+ * whole folder or none of that name.
+ *
+ * @param replace what to do with a folder of that name that is already there: leave it as it is (default), or put the
+ *   new one in its place
+ */
+export async function writeFolder(
+  path: string,
+  fill: (temporary: string) => Promise<void>,
+  { replace = false }: { replace?: boolean } = {},
+): Promise<void> {
+  if (!replace && existsSync(path)) return;
+  const temporary = `${path}.tmp-${process.pid}`;
+  await rm(temporary, { recursive: true, force: true });
+  try {
+    await mkdir(temporary, { recursive: true });
+    await fill(temporary);
+    for (const name of await readdir(temporary)) await sync(join(temporary, name));
+    await syncFolder(temporary);
+    await putInPlace(temporary, path);
+    await syncFolder(dirname(path));
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/** A folder cannot be renamed over one that is not empty: the old one steps aside first. */
+async function putInPlace(temporary: string, path: string): Promise<void> {
+  if (!existsSync(path)) return rename(temporary, path);
+  const old = `${path}.old.tmp-${process.pid}`;
+  await rename(path, old);
+  try {
+    await rename(temporary, path);
+  } catch (error) {
+    await rename(old, path);
+    throw error;
+  }
+  await rm(old, { recursive: true, force: true });
+}
+
+/** Removes what a crash left of `writeFolder` in `parent`. */
+export async function removeTemporaries(parent: string): Promise<void> {
+  for (const name of await readdir(parent))
+    if (TEMPORARY.test(name)) await rm(join(parent, name), { recursive: true, force: true });
+}
+
+async function sync(path: string): Promise<void> {
+  const file = await open(path, 'r+');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Makes the names in a folder durable. Windows has no such call and refuses to open a folder. */
+async function syncFolder(path: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
