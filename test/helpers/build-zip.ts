@@ -15,8 +15,6 @@ export interface BuildEntry {
 }
 
 export interface BuildOptions {
-  /** Bytes between the last entry and the directory. */
-  gap?: number;
   /** Bytes after the end record. */
   trailing?: number;
   /** Bytes before the first entry. */
@@ -44,7 +42,7 @@ function header(fields: [size: 2 | 4 | 8, value: number][]): Buffer {
 
 /** A zip archive, byte by byte as told: for honest fixtures and for forged ones. */
 export function buildZip(entries: readonly BuildEntry[], options: BuildOptions = {}): Uint8Array {
-  const { gap = 0, trailing = 0, leading = 0, count = entries.length, zip64 = false } = options;
+  const { trailing = 0, leading = 0, count = entries.length, zip64 = false } = options;
   const parts: Uint8Array[] = [Buffer.alloc(leading, 0x41)];
   const directory: Buffer[] = [];
   let position = leading;
@@ -97,8 +95,6 @@ export function buildZip(entries: readonly BuildEntry[], options: BuildOptions =
     );
     position += head.length + localName.length + packed.length;
   }
-  parts.push(Buffer.alloc(gap));
-  position += gap;
   const central = Buffer.concat(directory);
   parts.push(central);
   if (zip64 !== false) {

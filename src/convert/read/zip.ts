@@ -14,6 +14,7 @@ import type { MemoryBudget } from './memory-budget.js';
 /** What an entry's record costs in memory once zip.js has parsed it; an entry takes 46 bytes of the file at least. */
 const ENTRY_COST = 3000;
 const LOCAL_HEADER = 30;
+const CENTRAL_HEADER = 46;
 const END_RECORD = 22;
 const ZIP64_END_RECORDS = 56 + 20;
 /** The best that DEFLATE can do: 258 bytes for two bits. */
@@ -76,7 +77,18 @@ export class ZipArchive {
       throw corrupt(source.name, `${reason}${filename ? ` (${filename})` : ''}`);
     }
     const directory = reader.directoryOffset ?? 0;
-    await checkEnd(source, directory, reader.directoryLength ?? 0, all.length);
+    const length = reader.directoryLength ?? 0;
+    const listed = all.reduce(
+      (sum, { rawFilename, rawExtraField, rawComment }) =>
+        sum + CENTRAL_HEADER + rawFilename.length + rawExtraField.length + rawComment.length,
+      0,
+    );
+    if (listed !== length)
+      throw corrupt(
+        source.name,
+        `its directory of ${length} bytes lists ${all.length} entries in ${listed} bytes`,
+      );
+    await checkEnd(source, directory, length, all.length);
     const entries = new Map<string, FileEntry>();
     for (const entry of all) {
       if (entry.directory) continue;
