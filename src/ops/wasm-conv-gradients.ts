@@ -4,6 +4,7 @@ import type { Shape4D } from './conv2d-stock.js';
 import { depthwiseFilterGradArray } from './depthwise-filter-gradient.js';
 import { registerKernelOnce, runKernel } from './register.js';
 import { spreadGradient } from './spread-gradient.js';
+import { unfold } from './unfold.js';
 
 /** The attributes of TF.js' convolution gradient kernels. */
 interface GradAttrs {
@@ -34,43 +35,19 @@ function convInfo(
 }
 
 /**
- * One product xᵀ · dy for each tap of the filter, x being the positions that the tap met. Both matrices are laid out so that
- * XNNPACK takes them: xᵀ is copied, since a matrix marked as transposed is multiplied by a plain loop (4 against 43 ms).
+ * One product of the unfolded input and dy. The input is laid out transposed, since XNNPACK multiplies only matrices that
+ * are not marked as transposed: 4 ms, against 43 ms by a plain loop, for 1 × 1, 48 → 96 channels and 12,544 positions.
  */
 const conv2dBackpropFilter: tf.KernelFunc = ({ inputs, attrs }) => {
   const { x, dy } = inputs as { x: tf.Tensor4D; dy: tf.Tensor4D };
   const { filterShape } = attrs as unknown as GradAttrs;
   const info = convInfo(attrs, x.shape, filterShape, false);
-  const { outHeight, outWidth, strideHeight, strideWidth, padInfo } = info;
   const [height, width, inChannels, outChannels] = filterShape;
   return tf.tidy(() => {
-    const columns = tf.reshape(dy, [-1, outChannels]);
-    const padded = tf.pad4d(x, [
-      [0, 0],
-      [padInfo.top, padInfo.bottom],
-      [padInfo.left, padInfo.right],
-      [0, 0],
-    ]);
-    const taps: tf.Tensor2D[] = [];
-    for (let ky = 0; ky < height; ky++)
-      for (let kx = 0; kx < width; kx++)
-        taps.push(
-          tf.tidy(() => {
-            const met = tf.stridedSlice(
-              padded,
-              [0, ky, kx, 0],
-              [
-                info.batchSize,
-                ky + (outHeight - 1) * strideHeight + 1,
-                kx + (outWidth - 1) * strideWidth + 1,
-                inChannels,
-              ],
-              [1, strideHeight, strideWidth, 1],
-            );
-            return tf.matMul<tf.Tensor2D>(tf.transpose(tf.reshape(met, [-1, inChannels])), columns);
-          }),
-        );
-    return tf.reshape(tf.concat(taps), filterShape);
+    const { strideHeight, strideWidth, padInfo } = info;
+    const pointwise = Math.max(height, width, strideHeight, strideWidth) === 1 && padInfo.type === 'VALID';
+    const unfolded = pointwise ? tf.transpose(tf.reshape(x, [-1, inChannels])) : unfold(x, info);
+    return tf.reshape(tf.matMul(unfolded, tf.reshape(dy, [-1, outChannels])), filterShape);
   });
 };
 

@@ -41,13 +41,13 @@ describeBackends(['cpu', 'wasm', 'node'], 'batchNormTraining', () => {
         EPSILON,
       );
       expect(actual.output.shape).toEqual(shape);
-      expect(relativeError(actual.output.dataSync(), expected.output)).toBeLessThan(3e-6);
+      expect(relativeError(actual.output.dataSync(), expected.output)).toBeLessThan(1e-6);
       expect(relativeError(actual.mean.dataSync(), expected.mean)).toBeLessThan(1e-6);
-      expect(relativeError(actual.variance.dataSync(), expected.unbiased)).toBeLessThan(3e-6);
+      expect(relativeError(actual.variance.dataSync(), expected.unbiased)).toBeLessThan(1e-6);
     });
     const [dx, dgamma, dbeta] = taped(normalise, [x, gamma, beta], dy);
-    expect(relativeError(dx!, expected.dx)).toBeLessThan(2e-5);
-    expect(relativeError(dgamma!, expected.dgamma)).toBeLessThan(5e-6);
+    expect(relativeError(dx!, expected.dx)).toBeLessThan(1e-6);
+    expect(relativeError(dgamma!, expected.dgamma)).toBeLessThan(1e-6);
     expect(relativeError(dbeta!, expected.dbeta)).toBeLessThan(1e-6);
   });
 

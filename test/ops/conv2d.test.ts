@@ -31,6 +31,7 @@ const CASES: Record<string, Case> = {
   'dense 3 × 5': { x: [5, 7, 2], out: 3, kernel: [3, 5], stride: 1, groups: 1 },
   'dense 1 × 1': { x: [3, 5, 4], out: 6, kernel: 1, stride: 1, groups: 1 },
   'dense 1 × 1 at stride 2': { x: [6, 5, 4], out: 3, kernel: 1, stride: 2, groups: 1 },
+  'dense 1 × 1 at stride 2, one row': { x: [1, 5, 4], out: 3, kernel: 1, stride: 2, groups: 1 },
   'one pixel': { x: [1, 1, 3], out: 2, kernel: 3, stride: 1, groups: 1 },
   'depthwise 5 × 5': { x: [7, 6, 4], out: 4, kernel: 5, stride: 1, groups: 4 },
   'depthwise 5 × 5, stride 2, even': { x: [8, 14, 3], out: 3, kernel: 5, stride: 2, groups: 3 },
