@@ -1,10 +1,13 @@
 import type { WeightSpec } from './spec/module-spec.js';
 
+/** What decides how a weight is laid out. */
+export type LayoutSpec = Pick<WeightSpec, 'shape' | 'layout' | 'groups'>;
+
 /**
  * Shape of a weight in TF.js layout. Convolutions are `[kh, kw, in, out/groups]` for any number of groups: row i of the
  * third axis belongs to group floor(i / (in/groups)). That is TF.js' own layout for groups = 1 and for depthwise ones.
  */
-export function tfShape({ shape, layout, groups }: WeightSpec): number[] {
+export function tfShape({ shape, layout, groups }: LayoutSpec): number[] {
   if (layout === 'linear') return [shape[1]!, shape[0]!];
   if (layout !== 'conv') return [...shape];
   const [out, inPerGroup, height, width] = shape as readonly [number, number, number, number];
@@ -12,14 +15,14 @@ export function tfShape({ shape, layout, groups }: WeightSpec): number[] {
 }
 
 /** Checkpoint values (PyTorch order) to TF.js layout. */
-export function toTf(spec: WeightSpec, values: ArrayLike<number>): Float32Array {
+export function toTf(spec: LayoutSpec, values: ArrayLike<number>): Float32Array {
   return permute(spec, values, (result, tfIndex, torchIndex) => {
     result[tfIndex] = values[torchIndex]!;
   });
 }
 
 /** TF.js layout to the checkpoint's. */
-export function toTorch(spec: WeightSpec, values: ArrayLike<number>): Float32Array {
+export function toTorch(spec: LayoutSpec, values: ArrayLike<number>): Float32Array {
   return permute(spec, values, (result, tfIndex, torchIndex) => {
     result[torchIndex] = values[tfIndex]!;
   });
@@ -27,7 +30,7 @@ export function toTorch(spec: WeightSpec, values: ArrayLike<number>): Float32Arr
 
 type Assign = (result: Float32Array, tfIndex: number, torchIndex: number) => void;
 
-function permute(spec: WeightSpec, values: ArrayLike<number>, assign: Assign): Float32Array {
+function permute(spec: LayoutSpec, values: ArrayLike<number>, assign: Assign): Float32Array {
   if (spec.layout === 'linear') return permuteLinear(spec.shape, assign);
   if (spec.layout === 'conv') return permuteConv(spec, assign);
   return Float32Array.from(values);
@@ -42,7 +45,7 @@ function permuteLinear(shape: readonly number[], assign: Assign): Float32Array {
   return result;
 }
 
-function permuteConv({ shape, groups }: WeightSpec, assign: Assign): Float32Array {
+function permuteConv({ shape, groups }: LayoutSpec, assign: Assign): Float32Array {
   const [out, inPerGroup, height, width] = shape as readonly [number, number, number, number];
   const outPerGroup = out / groups;
   const channelsIn = inPerGroup * groups;
