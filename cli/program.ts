@@ -1,7 +1,10 @@
 import { Command, CommanderError } from 'commander';
-import { UserError } from '../src/errors.js';
+import { StoppedError, UserError } from '../src/errors.js';
 import { registerConvertCommand } from './convert.js';
+import { registerEvalCommand } from './eval.js';
 import { registerInfoCommand } from './info.js';
+import { registerPredictCommand } from './predict.js';
+import { registerTrainCommand } from './train.js';
 
 /**
  * The program: each command is declared here with its options, and loads what it computes with only when it runs
@@ -14,6 +17,9 @@ export function createProgram(): Command {
     .exitOverride();
   registerInfoCommand(program);
   registerConvertCommand(program);
+  registerTrainCommand(program);
+  registerEvalCommand(program);
+  registerPredictCommand(program);
   return program;
 }
 
@@ -28,6 +34,7 @@ export async function run(argv: readonly string[]): Promise<number> {
       process.stderr.write(`error: ${error.message}\n`);
       return error.exitCode;
     }
+    if (error instanceof StoppedError) return error.exitCode;
     throw error;
   }
 }

@@ -21,3 +21,12 @@ export class UsageError extends UserError {
     super(message, { ...options, exitCode: 2 });
   }
 }
+
+/** A signal ended the work, cleanly: exit code 128 + its number. Says nothing more. */
+export class StoppedError extends Error {
+  override readonly name = 'StoppedError';
+
+  constructor(readonly exitCode: 130 | 143) {
+    super('stopped by a signal');
+  }
+}

@@ -25,7 +25,12 @@ export class Output {
     process.stderr.write(`warning: ${line}\n`);
   }
 
-  /** A progress bar on a terminal, a plain line at every tenth elsewhere, nothing with `--quiet`. */
+  /** One of several things failed, the others go on: stderr, also with `--quiet`. */
+  error(line: string): void {
+    process.stderr.write(`error: ${line}\n`);
+  }
+
+  /** A progress bar on a terminal, plain lines elsewhere (at tenths, at most one in five seconds), nothing with `--quiet`. */
   progress(label: string, total: number): Progress {
     if (this.quiet) return { update() {}, done() {} };
     if (process.stderr.isTTY) return terminalBar(label, total);
@@ -56,12 +61,17 @@ function terminalBar(label: string, total: number): Progress {
   };
 }
 
+/** Least time between two plain lines: what is done sooner needs no progress. */
+const QUIET_MS = 5000;
+
 function plainLines(label: string, total: number, print: (line: string) => void): Progress {
   let next = 1;
+  let last = performance.now();
   return {
     update(value, note) {
-      if (value * 10 < next * total) return;
+      if (value * 10 < next * total || performance.now() - last < QUIET_MS) return;
       next = Math.floor((value * 10) / total) + 1;
+      last = performance.now();
       print(`${label}: ${value}/${total}${note === undefined ? '' : ` ${note}`}`);
     },
     done(note) {

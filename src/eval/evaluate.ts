@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { setImmediate } from 'node:timers/promises';
 import type { ImageModel } from '../models/image-model.js';
-import type { BatchSource } from './batch-source.js';
+import type { Loader } from '../data/index.js';
 import { MetricsSum, type Metrics } from './metrics.js';
 
 export interface Evaluation extends Metrics {
@@ -21,7 +21,7 @@ export interface EvaluateOptions {
 /** Scores a model in evaluation mode on every image of the source once; a smaller last batch counts as what it is. */
 export async function evaluate(
   model: ImageModel,
-  source: BatchSource,
+  source: Loader,
   { onProgress, signal }: EvaluateOptions = {},
 ): Promise<Evaluation> {
   const metrics = new MetricsSum(model.numClasses);

@@ -10,7 +10,7 @@ import { writeFileAtomic } from '../runtime/files.js';
 import type { AdamW } from './adamw.js';
 import type { ModelEma } from './ema.js';
 import type { RunProgress } from './progress.js';
-import { writeFolder } from './write-folder.js';
+import { writeFolder } from '../runtime/write-folder.js';
 
 /** Everything of a run that training changes. */
 export interface TrainingState {

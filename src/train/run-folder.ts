@@ -8,7 +8,7 @@ import { writeFileAtomic } from '../runtime/files.js';
 import { WEIGHTS } from './checkpoint.js';
 import type { RunProgress } from './progress.js';
 import { takeLock } from './run-lock.js';
-import { removeTemporaries } from './write-folder.js';
+import { removeTemporaries } from '../runtime/write-folder.js';
 
 const CONFIG = 'config.yaml';
 const LOG = 'log.txt';

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { setImmediate } from 'node:timers/promises';
 import { UserError } from '../errors.js';
-import type { Batch, BatchSource } from '../eval/batch-source.js';
+import type { LoadedBatch, Loader } from '../data/index.js';
 import { evaluate, type Evaluation } from '../eval/evaluate.js';
 import type { ImageModel } from '../models/image-model.js';
 import { AdamW } from './adamw.js';
@@ -21,8 +21,8 @@ export interface TrainParts {
   /** Needed when the configuration distils. */
   readonly teacher?: ImageModel;
   /** Whole batches only. */
-  readonly train: BatchSource;
-  readonly val?: BatchSource;
+  readonly train: Loader;
+  readonly val?: Loader;
   readonly folder: RunFolder;
   /** Checkpoint folder to go on from. */
   readonly checkpoint?: string;
@@ -166,7 +166,7 @@ export async function train(parts: TrainParts, hooks: TrainHooks = {}): Promise<
 /** One batch through the training step: its loss, read once. */
 async function runStep(
   parts: StepParts,
-  batch: Batch,
+  batch: LoadedBatch,
   lr: number,
   { seed, smoothing, setBnEval }: RunConfig,
   at: { epoch: number; step: number },
@@ -254,7 +254,7 @@ function logLine(
 
 function lossError(
   loss: number,
-  { names }: Batch,
+  { names }: LoadedBatch,
   folder: RunFolder,
   { epoch, step }: { epoch: number; step: number },
 ): UserError {

@@ -4,7 +4,7 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { RunFolder } from '../../src/train/run-folder.js';
-import { writeFolder } from '../../src/train/write-folder.js';
+import { writeFolder } from '../../src/runtime/write-folder.js';
 
 let path: string;
 const notices: string[] = [];

@@ -1,4 +1,4 @@
-import type { Batch, BatchSource } from '../../../src/eval/batch-source.js';
+import type { LoadedBatch, Loader } from '../../../src/data/index.js';
 import { fnv1a32, u32, uniform } from '../../helpers/synthetic.js';
 
 const SIDE = 8;
@@ -10,7 +10,7 @@ export function syntheticSource({
   classes = 4,
   shuffle = true,
   key = 'data',
-} = {}): BatchSource {
+} = {}): Loader {
   const steps = Math.ceil(samples / batch);
   return {
     samples,
@@ -26,7 +26,7 @@ export function syntheticSource({
     },
   };
 
-  function makeBatch(indices: number[], epoch: number): Batch {
+  function makeBatch(indices: number[], epoch: number): LoadedBatch {
     const size = SIDE * SIDE * 3;
     const images = new Float32Array(indices.length * size);
     indices.forEach((index, i) => {
@@ -38,6 +38,7 @@ export function syntheticSource({
       images,
       shape: [indices.length, SIDE, SIDE, 3],
       labels: Int32Array.from(indices, (index) => index % classes),
+      indices: Int32Array.from(indices),
       names: indices.map((index) => `sample-${index}`),
     };
   }

@@ -1,0 +1,22 @@
+import type { Command } from 'commander';
+import { addClassifierOptions, type ClassifierCommandOptions } from './shared/classifier-options.js';
+import { addComputeOptions, integer, type ComputeOptions } from './shared/options.js';
+import { Output } from './shared/output.js';
+
+export interface EvalCommandOptions extends ComputeOptions, ClassifierCommandOptions {
+  data: string;
+  batchSize: number;
+}
+
+export function registerEvalCommand(program: Command): void {
+  const command = program
+    .command('eval')
+    .summary('top-1, top-5, loss and images/s on labelled images')
+    .description('Scores weights on labelled images, with the preprocessing of the published figures.')
+    .requiredOption('--data <source>', 'class folders or shards; of several splits, the validation split')
+    .option('--batch-size <n>', 'images at a time', integer(1, 65536), 64);
+  addComputeOptions(addClassifierOptions(command)).action(async (options: EvalCommandOptions) => {
+    const { runEvalCommand } = await import('./eval-run.js');
+    await runEvalCommand(options, new Output(options));
+  });
+}

@@ -1,0 +1,41 @@
+import { readFile } from 'node:fs/promises';
+import { UserError } from '../src/errors.js';
+import { loadClassifier } from '../src/eval/load-classifier.js';
+import { Predictor } from '../src/eval/predict.js';
+import type { PredictCommandOptions } from './predict.js';
+import { startCompute } from './shared/compute.js';
+import type { Output } from './shared/output.js';
+
+export async function runPredictCommand(
+  files: readonly string[],
+  options: PredictCommandOptions,
+  output: Output,
+): Promise<void> {
+  await startCompute(options, output);
+  const { model, classNames, notes } = await loadClassifier(options);
+  notes.forEach((note) => output.info(note));
+  const predictor = new Predictor(model, classNames);
+  let failed = 0;
+  for (const file of files) {
+    try {
+      const { top, logits } = await predictor.predict(await read(file), file, options.topK);
+      const names = top.map(({ label, probability }) => `${label} ${(100 * probability).toFixed(2)} %`);
+      output.result(
+        { file, top, ...(options.logits && { logits: [...logits] }) },
+        `${file}: ${names.join(', ')}${options.logits ? `\n  logits: ${logits.join(' ')}` : ''}`,
+      );
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      failed++;
+      output.error(error.message);
+    }
+  }
+  model.dispose();
+  if (failed > 0) throw new UserError(`${failed} of ${files.length} images could not be classified.`);
+}
+
+async function read(file: string): Promise<Uint8Array> {
+  return readFile(file).catch((error: unknown) => {
+    throw new UserError(`${file}: cannot be read (${(error as Error).message}).`, { cause: error });
+  });
+}

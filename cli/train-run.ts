@@ -1,0 +1,62 @@
+import type { Evaluation } from '../src/eval/evaluate.js';
+import { flagLayer, readConfigFile } from '../src/train/load-config.js';
+import { resumeRun, startRun, type RunHooks } from '../src/train/run.js';
+import { UsageError } from '../src/errors.js';
+import { startCompute } from './shared/compute.js';
+import type { Output } from './shared/output.js';
+import { StopSignal } from './shared/stop-signal.js';
+import { TrainProgress } from './train-progress.js';
+import type { TrainCommandOptions } from './train.js';
+
+/** @param flags the options of the run that were given on the command line */
+export async function runTrainCommand(
+  options: TrainCommandOptions,
+  flags: Readonly<Record<string, unknown>>,
+  output: Output,
+): Promise<void> {
+  const { config, resume } = options;
+  if (resume !== undefined && config !== undefined)
+    throw new UsageError('--resume goes on with the configuration of the run: leave --config away.');
+  const start = performance.now();
+  await startCompute(options, output);
+  const stop = new StopSignal(output);
+  const progress = new TrainProgress(output);
+  const hooks: RunHooks = {
+    signal: stop.signal,
+    notice: (line) => output.info(line),
+    onStart: (resolved, folder) => {
+      output.info(`run folder: ${folder}`);
+      progress.start(resolved.epochs);
+    },
+    onStep: (info) => progress.step(info),
+    onValidate: (images, of) => progress.validate(images, of),
+    onEpoch: (line) => progress.epoch(line),
+  };
+  try {
+    const layer = flagLayer(flags);
+    const result =
+      resume === undefined
+        ? await startRun(config === undefined ? [layer] : [await readConfigFile(config), layer], hooks)
+        : await resumeRun(resume, layer, hooks);
+    const { epochs, steps, stopped, raw, ema, best, checkpoint } = result;
+    const seconds = (performance.now() - start) / 1000;
+    output.result(
+      { epochs, steps, ...scores(raw), ...(ema && { ema: scores(ema) }), best, stopped, checkpoint, seconds },
+      [
+        `${stopped ? 'stopped' : 'done'} after ${epochs} epochs and ${steps} steps`,
+        ...(raw
+          ? [`top-1 ${raw.top1.toFixed(2)} %${ema ? `, moving average ${ema.top1.toFixed(2)} %` : ''}`]
+          : []),
+        `checkpoint: ${checkpoint}`,
+      ].join('\n'),
+    );
+  } finally {
+    progress.end();
+    stop.dispose();
+  }
+  stop.throwIfStopped();
+}
+
+function scores(evaluation: Evaluation | undefined): Partial<Pick<Evaluation, 'top1' | 'top5' | 'loss'>> {
+  return evaluation ? { top1: evaluation.top1, top5: evaluation.top5, loss: evaluation.loss } : {};
+}

@@ -1,0 +1,83 @@
+import { Option, type Command } from 'commander';
+import { optionName, runConfigSchema, type RunConfigKey } from '../src/train/config.js';
+import { addComputeOptions, number, type ComputeOptions } from './shared/options.js';
+import { Output } from './shared/output.js';
+
+export interface TrainCommandOptions extends ComputeOptions {
+  config?: string;
+  resume?: string;
+}
+
+/** Options that `addComputeOptions` brings. */
+const COMMON: readonly RunConfigKey[] = ['seed'];
+
+export function registerTrainCommand(program: Command): void {
+  const command = program
+    .command('train')
+    .summary('train a model, with a teacher or without')
+    .description(
+      'Trains a model by the recipe of the reference: AdamW, cosine schedule, label smoothing, moving average of the weights, hard distillation from a ' +
+        'teacher. The run folder holds everything needed to go on or to explain the result. Ctrl-C ends a run cleanly.',
+    )
+    .option('--config <file>', 'YAML file of options; options on the command line win over it')
+    .option('--resume <path>', 'run folder, or its last checkpoint, to go on from');
+  for (const key of Object.keys(runConfigSchema.shape) as RunConfigKey[])
+    if (!COMMON.includes(key)) for (const option of optionsOf(key)) command.addOption(option);
+  addComputeOptions(command).action(async (options: TrainCommandOptions) => {
+    const given = Object.keys(runConfigSchema.shape).filter(
+      (key) => command.getOptionValueSource(key) === 'cli',
+    );
+    const flags = Object.fromEntries(
+      given.map((key) => [key, (options as unknown as Record<string, unknown>)[key]]),
+    );
+    const { runTrainCommand } = await import('./train-run.js');
+    await runTrainCommand(options, flags, new Output(options));
+  });
+}
+
+interface Definition {
+  type: string;
+  innerType?: {
+    def: Definition;
+    meta(): { group?: string; description?: string; value?: string } | undefined;
+  };
+  defaultValue?: unknown;
+  entries?: Record<string, string>;
+}
+
+/** The command-line options of a key of the configuration, from its schema. */
+function optionsOf(key: RunConfigKey): Option[] {
+  const schema = runConfigSchema.shape[key];
+  const { group, description = '', value = 'n' } = schema.meta() ?? {};
+  let def = schema.def as unknown as Definition;
+  const fallback = def.defaultValue;
+  while (def.innerType) def = def.innerType.def;
+  const name = optionName(key);
+  const short = key === 'outputDir' ? '-o, ' : '';
+  const text =
+    fallback === undefined || def.type === 'boolean'
+      ? description
+      : `${description} (default: ${String(fallback)})`;
+  const make = (flags: string, help: string) => new Option(flags, help).helpGroup(`${group}:`);
+  switch (def.type) {
+    case 'boolean':
+      // Both forms, so that the command line can win over a file; help shows the one that changes something.
+      return [
+        make(`--${name}`, text).hideHelp(fallback === true),
+        make(`--no-${name}`, `do not ${text}`).hideHelp(fallback !== true),
+      ];
+    case 'number':
+      return [make(`--${name} <n>`, text).argParser(number())];
+    case 'tuple':
+      return [
+        make(`--${name} <n...>`, text).argParser<number[]>((item, before) => [
+          ...(before ?? []),
+          number()(item),
+        ]),
+      ];
+    case 'enum':
+      return [make(`--${name} <name>`, text).choices(Object.values(def.entries ?? {}))];
+    default:
+      return [make(`${short}--${name} <${value}>`, text)];
+  }
+}

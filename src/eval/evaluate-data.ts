@@ -1,0 +1,70 @@
+import { createLoader, evalTransform, openDataset } from '../data/index.js';
+import { requireSameClasses } from './classes.js';
+import { evaluate, type EvaluateOptions } from './evaluate.js';
+import type { Metrics } from './metrics.js';
+import { loadClassifier, type ClassifierOptions } from './load-classifier.js';
+
+export interface EvaluateDataOptions extends ClassifierOptions {
+  /** Data source; of one with splits, the validation split. */
+  readonly data: string;
+  readonly batchSize: number;
+}
+
+export interface EvaluateDataHooks extends EvaluateOptions {
+  /** Told what the weights say of themselves, a line each. */
+  readonly notice?: (line: string) => void;
+  /** The images are about to be scored. */
+  readonly onStart?: (images: number) => void;
+}
+
+export interface EvaluationReport extends Metrics {
+  readonly model: string;
+  /** Whole run over the data: reading, decoding, transforms, model. */
+  readonly imagesPerSecond: number;
+  /** What the images went through, and where the time went. */
+  readonly pipeline: {
+    readonly inputSize: number;
+    readonly interpolation: string;
+    readonly cropPct: number;
+    readonly cropMode: string;
+    readonly batchSize: number;
+    /** Of the model alone. */
+    readonly computeImagesPerSecond: number;
+    /** Share of the time that the model waited for images, percent. */
+    readonly dataWait: number;
+  };
+}
+
+/** Scores weights on labelled images. What does not fit is found before the first batch. */
+export async function evaluateData(
+  options: EvaluateDataOptions,
+  hooks: EvaluateDataHooks = {},
+): Promise<EvaluationReport> {
+  const { model, classNames, notes } = await loadClassifier(options);
+  try {
+    notes.forEach((note) => hooks.notice?.(note));
+    const data = await openDataset(options.data, { split: 'val', numClasses: model.numClasses });
+    requireSameClasses(classNames, options.weights ?? model.name, data.classes, data.source);
+    const { dataConfig } = model;
+    const { batchSize } = options;
+    const loader = createLoader(data, { batchSize, transform: evalTransform(dataConfig), cacheBytes: 0 });
+    hooks.onStart?.(data.length);
+    const { seconds, computeSeconds, ...metrics } = await evaluate(model, loader, hooks);
+    return {
+      model: model.name,
+      ...metrics,
+      imagesPerSecond: metrics.images / seconds,
+      pipeline: {
+        inputSize: dataConfig.inputSize[1],
+        interpolation: dataConfig.interpolation,
+        cropPct: dataConfig.cropPct,
+        cropMode: dataConfig.cropMode,
+        batchSize,
+        computeImagesPerSecond: metrics.images / computeSeconds,
+        dataWait: 100 * (1 - computeSeconds / seconds),
+      },
+    };
+  } finally {
+    model.dispose();
+  }
+}

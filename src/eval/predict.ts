@@ -1,0 +1,53 @@
+import * as tf from '@tensorflow/tfjs';
+import { decodeImage, evalTransform } from '../data/index.js';
+import type { ImageModel } from '../models/image-model.js';
+
+export interface Prediction {
+  /** The most probable classes, best first. */
+  readonly top: readonly { readonly index: number; readonly label: string; readonly probability: number }[];
+  /** Logits of all classes. */
+  readonly logits: Float32Array;
+}
+
+/** Classifies encoded images one by one, with the model's own preprocessing. */
+export class Predictor {
+  private readonly transform;
+
+  /** @param classNames default: `class 0`, `class 1`, … */
+  constructor(
+    private readonly model: ImageModel,
+    private readonly classNames: readonly string[] | undefined,
+  ) {
+    this.transform = evalTransform(model.dataConfig);
+  }
+
+  /**
+   * @param bytes an encoded image
+   * @param name what it is called in messages
+   * @param k how many classes to give; all, where there are fewer
+   */
+  async predict(bytes: Uint8Array, name: string, k: number): Promise<Prediction> {
+    const image = await decodeImage(bytes, name);
+    const { height, width } = this.transform;
+    const pixels = new Float32Array(height * width * 3);
+    this.transform.write(image, { seed: 0, epoch: 0, index: 0 }, pixels, 0);
+    const output = tf.tidy(() => this.model.forward(tf.tensor4d(pixels, [1, height, width, 3])));
+    const logits = (await output.data()) as Float32Array;
+    output.dispose();
+    const probabilities = softmax(logits);
+    const order = Array.from(logits.keys()).sort((a, b) => logits[b]! - logits[a]! || a - b);
+    const top = order.slice(0, k).map((index) => ({
+      index,
+      label: this.classNames?.[index] ?? `class ${index}`,
+      probability: probabilities[index]!,
+    }));
+    return { top, logits };
+  }
+}
+
+function softmax(logits: Float32Array): number[] {
+  const largest = logits.reduce((a, b) => Math.max(a, b), -Infinity);
+  const powers = Array.from(logits, (value) => Math.exp(value - largest));
+  const sum = powers.reduce((a, b) => a + b, 0);
+  return powers.map((power) => power / sum);
+}

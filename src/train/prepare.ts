@@ -1,0 +1,135 @@
+import { loadModel } from '../convert/load-weights.js';
+import { timmConfig } from '../convert/write/timm-config.js';
+import {
+  createLoader,
+  evalTransform,
+  openDataset,
+  shuffleSampler,
+  trainTransform,
+  type Dataset,
+} from '../data/index.js';
+import { UsageError, UserError } from '../errors.js';
+import { requireSameClasses } from '../eval/classes.js';
+import { buildModel, type RecNext, type RegNet } from '../models/index.js';
+import type { RunConfig } from './config.js';
+import type { TrainParts } from './train.js';
+
+/** The evaluation batch is 1.5 times the training batch, as in the reference. */
+const EVAL_BATCH = 1.5;
+
+/** Everything of a run but its folder. */
+export type PreparedRun = Omit<TrainParts, 'config' | 'folder' | 'checkpoint'>;
+
+/**
+ * Opens the data, builds the model, loads the teacher, and finds what does not fit before the first batch.
+ *
+ * @param checkpoint folder that the run will go on from: the model is built as that one was
+ * @param notice is told what a user may not expect, a line each
+ */
+export async function prepareRun(
+  config: RunConfig,
+  checkpoint: string | undefined,
+  notice: (line: string) => void,
+): Promise<PreparedRun> {
+  const data = await openDataset(config.data, { split: 'train', numClasses: config.numClasses });
+  if (data.length < config.batchSize)
+    throw new UserError(
+      `${data.source} has ${data.length} images, fewer than one batch of ${config.batchSize}: lower --batch-size.`,
+    );
+  const val = await openValidation(config, data, notice);
+  const model = await studentOf(config, data.numClasses, checkpoint, notice);
+  const teacher = await teacherOf(config, data, notice);
+  announceMissing(config, notice);
+
+  const images = { ...model.dataConfig, inputSize: [3, config.inputSize, config.inputSize] as const };
+  const classes = data.classes;
+  return {
+    model,
+    teacher,
+    train: createLoader(data, {
+      batchSize: config.batchSize,
+      transform: trainTransform({ ...images, scale: config.scale, ratio: config.ratio, hflip: config.hflip }),
+      sampler: shuffleSampler(data.length, config.seed),
+      seed: config.seed,
+      dropLast: true,
+    }),
+    val:
+      val &&
+      createLoader(val, {
+        batchSize: Math.floor(EVAL_BATCH * config.batchSize),
+        transform: evalTransform(images),
+      }),
+    weightFiles: {
+      'config.json': JSON.stringify(timmConfig(model, classes), undefined, 2) + '\n',
+      ...(classes && { 'classes.txt': classes.map((name) => name + '\n').join('') }),
+    },
+  };
+}
+
+/** The images of `--val`; without it, the validation split of the data where there is one. */
+async function openValidation(
+  config: RunConfig,
+  data: Dataset,
+  notice: (line: string) => void,
+): Promise<Dataset | undefined> {
+  const options = { split: 'val', numClasses: data.numClasses } as const;
+  if (config.val === undefined && data.split === undefined) {
+    notice('no validation images: give them with --val to see how well the model does.');
+    return undefined;
+  }
+  const val = await openDataset(config.val ?? config.data, options);
+  requireSameClasses(data.classes, data.source, val.classes, val.source);
+  return val;
+}
+
+async function studentOf(
+  config: RunConfig,
+  numClasses: number,
+  checkpoint: string | undefined,
+  notice: (line: string) => void,
+): Promise<RecNext | RegNet> {
+  const { model: name, finetune, inputSize: imgSize, drop, dropPath, seed } = config;
+  const distillation = config.distillationType !== 'none';
+  const options = { numClasses, imgSize, drop, dropPath, distillation, seed };
+  if (checkpoint !== undefined)
+    return requireHeads((await loadModel({ ...options, weights: checkpoint, model: name })).model, config);
+  if (finetune === undefined) return requireHeads(buildModel(name, options), config);
+  const loaded = await loadModel({ ...options, weights: finetune, model: name, onClassMismatch: 'reset' });
+  loaded.notes.forEach((note) => notice(`${finetune}: ${note}`));
+  return requireHeads(loaded.model, config);
+}
+
+function requireHeads<M extends RecNext | RegNet>(model: M, { distillationType }: RunConfig): M {
+  if (distillationType !== 'none' && !model.distillation)
+    throw new UsageError(
+      `${model.name} has no distillation head: choose a RecNeXt, or train it without --teacher-path.`,
+    );
+  return model;
+}
+
+async function teacherOf(
+  { teacherPath, teacherModel, distillationType }: RunConfig,
+  data: Dataset,
+  notice: (line: string) => void,
+): Promise<RecNext | RegNet | undefined> {
+  if (teacherPath === undefined || distillationType === 'none') return undefined;
+  const { model, classNames, notes } = await loadModel({ weights: teacherPath, model: teacherModel });
+  notes.forEach((note) => notice(`${teacherPath}: ${note}`));
+  if (model.numClasses !== data.numClasses)
+    throw new UserError(
+      `The teacher ${teacherPath} knows ${model.numClasses} classes, ${data.source} has ${data.numClasses}: ` +
+        `distillation needs a teacher of the same classes.`,
+    );
+  requireSameClasses(classNames, `the teacher ${teacherPath}`, data.classes, data.source);
+  return model;
+}
+
+/** What the reference's recipe has and this version has not: said once, so that nobody takes a run for the whole recipe. */
+function announceMissing({ distillationType }: RunConfig, notice: (line: string) => void): void {
+  notice(
+    'not yet part of this version: repeated augmentation, RandAugment (rand-m9-mstd0.5-inc1), Mixup 0.8 and CutMix 1.0, random erasing 0.25. ' +
+      'This run uses random crops and flips, and label smoothing in place of mixed targets.',
+  );
+  if (distillationType === 'none')
+    notice('no distillation: the reference distils (hard); give a teacher with --teacher-path to do so.');
+}

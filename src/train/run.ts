@@ -1,0 +1,74 @@
+import { join } from 'node:path';
+import { UsageError } from '../errors.js';
+import { writeFileAtomic } from '../runtime/files.js';
+import { optionName, type RunConfig, type RunConfigKey } from './config.js';
+import { formatConfig, mergeConfig, readConfigFile, type ConfigLayer } from './load-config.js';
+import { prepareRun } from './prepare.js';
+import { RunFolder } from './run-folder.js';
+import { train, type TrainHooks, type TrainResult } from './train.js';
+
+export interface RunHooks extends TrainHooks {
+  /** Told what a user may not expect, a line each. */
+  readonly notice: (line: string) => void;
+  /** The run is about to begin. */
+  onStart?(config: RunConfig, folder: string): void;
+}
+
+/** Options that may change when a run is resumed: where its files are now, and how often it is saved. */
+const MAY_CHANGE: readonly RunConfigKey[] = ['data', 'val', 'teacherPath', 'saveFreq'];
+
+/** Begins a run in a new folder. */
+export async function startRun(layers: readonly ConfigLayer[], hooks: RunHooks): Promise<TrainResult> {
+  const config = mergeConfig(...layers);
+  const path = config.outputDir ?? join('checkpoints', config.model, timestamp());
+  const prepared = await prepareRun(config, undefined, hooks.notice);
+  const folder = await RunFolder.create(path, formatConfig(config), hooks.notice);
+  try {
+    hooks.onStart?.(config, path);
+    return await train({ ...prepared, config, folder }, hooks);
+  } finally {
+    folder.close();
+  }
+}
+
+/**
+ * Goes on with the run in a run folder, or from one of its checkpoints, with the configuration it was begun with.
+ *
+ * @param flags given now: they must agree with that configuration, but for those that may change
+ */
+export async function resumeRun(path: string, flags: ConfigLayer, hooks: RunHooks): Promise<TrainResult> {
+  const folder = await RunFolder.open(RunFolder.resolve(path).folder, hooks.notice);
+  try {
+    // Only now that the folder is ours: another process may have gone on in between.
+    const { checkpoint } = RunFolder.resolve(path);
+    const file = RunFolder.configFile(folder.path);
+    const saved = await readConfigFile(file);
+    const config = mergeConfig(saved, flags);
+    refuseChanges(mergeConfig(saved), config, flags, file);
+    await folder.writing(() => writeFileAtomic(file, formatConfig(config)));
+    if (checkpoint === undefined) hooks.notice(`${folder.path} has no checkpoint yet: the run begins anew.`);
+    const prepared = await prepareRun(config, checkpoint, hooks.notice);
+    hooks.onStart?.(config, folder.path);
+    return await train({ ...prepared, config, folder, checkpoint }, hooks);
+  } finally {
+    folder.close();
+  }
+}
+
+function refuseChanges(saved: RunConfig, now: RunConfig, flags: ConfigLayer, file: string): void {
+  for (const key of Object.keys(flags.values) as RunConfigKey[]) {
+    if (MAY_CHANGE.includes(key) || JSON.stringify(saved[key]) === JSON.stringify(now[key])) continue;
+    throw new UsageError(
+      `${flags.nameOf(key)} ${String(now[key])} is not what the run has (${optionName(key)}: ${String(saved[key])} in ${file}). ` +
+        `A resumed run keeps its configuration: leave the option away, or start a new run with -o.`,
+    );
+  }
+}
+
+/** 2026-01-31-235959, local time. */
+function timestamp(): string {
+  const now = new Date();
+  const two = (value: number) => String(value).padStart(2, '0');
+  const date = [now.getFullYear(), two(now.getMonth() + 1), two(now.getDate())].join('-');
+  return `${date}-${[now.getHours(), now.getMinutes(), now.getSeconds()].map(two).join('')}`;
+}
