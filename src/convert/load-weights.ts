@@ -2,12 +2,13 @@ import { UserError } from '../errors.js';
 import { zeroWeights, randomWeights } from '../layers/initial-weights.js';
 import { namedWeights } from '../layers/spec/module-spec.js';
 import { toTorch } from '../layers/weight-layout.js';
+import { adaptInputChannels } from '../models/adapt-input.js';
 import { inferModel, type InferredModel } from '../models/infer.js';
 import { buildModel, parseModelName, RecNext, RegNet, type StateDict } from '../models/index.js';
 import { numbers } from '../models/model-weights.js';
 import type { Checkpoint } from './checkpoint.js';
 import { openCheckpoint } from './files.js';
-import { classNamesOf, parseMetadata } from './model-metadata.js';
+import { classNamesOf, imageSizeOf, parseMetadata } from './model-metadata.js';
 
 export interface LoadOptions {
   /** File or folder: every format {@link openCheckpoint} reads. */
@@ -18,6 +19,8 @@ export interface LoadOptions {
   numClasses?: number;
   /** Which set of weights, where a file holds several: `model` (default), `ema`, or a key. */
   which?: string;
+  /** Image channels. Weights for 3 channels are converted as timm does. Default: the weights' own. */
+  inChans?: number;
   /** Image side the model is to be used with. Default 224, or what the folder says. */
   imgSize?: number;
   distillation?: boolean;
@@ -80,16 +83,20 @@ function fromCheckpoint(
   const found = inferModel(checkpoint.tensors);
   if (found === undefined) throw foreignWeights(checkpoint, options);
   const wanted = options.model === undefined ? found.name : parseModelName(options.model).variant.name;
+  const { inChans = found.inChans } = options;
   const model = buildModel(found.name === wanted ? found.name : wanted, {
     ...(found.name === wanted ? found.overrides : {}),
+    imgSize: imageSizeOf(checkpoint.config),
     ...pickOverrides(options),
     numClasses: found.numClasses,
-    inChans: found.inChans,
+    inChans,
     fuse: found.fuse,
     init: 'zeros',
   });
   try {
-    model.loadStateDict(checkpoint.tensors, { source: options.weights });
+    model.loadStateDict(adaptInputChannels(checkpoint.tensors, inChans, options.weights), {
+      source: options.weights,
+    });
   } catch (error) {
     model.dispose();
     throw found.name === wanted ? error : otherModel(error, found);
@@ -150,15 +157,7 @@ function adaptClasses(
       `${weights} has ${model.numClasses} classes, --num-classes says ${numClasses}: leave it away, or fine-tune to change the classes`,
     );
   }
-  const source = randomWeights(seed);
-  const fresh =
-    model instanceof RecNext
-      ? new RecNext({ ...model.config, numClasses }, source)
-      : new RegNet({ ...model.config, numClasses }, source);
-  // As the reference means to: both heads anew, their batch norms included.
-  const kept: StateDict = new Map([...model.stateDict()].filter(([name]) => !name.startsWith('head.')));
-  fresh.loadStateDict(kept, { strict: false, source: weights });
   const note = `the head is new: ${weights} has ${model.numClasses} classes, ${numClasses} were asked for`;
-  model.dispose();
-  return { model: fresh, notes: [note] };
+  model.resetClassifier(numClasses, randomWeights(seed));
+  return { model, notes: [note] };
 }

@@ -5,6 +5,7 @@ import { parseModelName } from './names.js';
 import { RegNet } from './regnet.js';
 import { resolveRegNet } from './regnet-config.js';
 
+export { FeatureExtractor, type FeatureInfo } from './feature-extractor.js';
 export { listModels, parseModelName } from './names.js';
 export { published, type Published } from './published.js';
 export { RecNext } from './recnext.js';

@@ -48,7 +48,7 @@ export function resolveRecNext(name: string, options: RecNextOptions = {}): RecN
   const { variant, tag } = parsed;
   const distillation = options.distillation ?? tag === 'dist_300e_in1k';
   const { imgSize = 224, mlpRatio = variant.mlpRatios } = options;
-  const config: RecNextConfig = {
+  return checkRecNext({
     ...variant,
     dims: options.embedDim ?? variant.dims,
     depths: options.depth ?? variant.depths,
@@ -61,12 +61,11 @@ export function resolveRecNext(name: string, options: RecNextOptions = {}): RecN
     drop: options.drop ?? 0,
     fuse: options.fuse ?? 'none',
     imgSize: typeof imgSize === 'number' ? [imgSize, imgSize] : imgSize,
-  };
-  check(config);
-  return config;
+  });
 }
 
-function check(config: RecNextConfig): void {
+/** The configuration itself. Throws UsageError for one that cannot be built. */
+export function checkRecNext(config: RecNextConfig): RecNextConfig {
   const { name, dims, depths, mlpRatios, heads } = config;
   const whole = (value: number, least: number, what: string): void => {
     if (!Number.isInteger(value) || value < least) {
@@ -87,6 +86,7 @@ function check(config: RecNextConfig): void {
       throw new UsageError(`${name}: ${what} must be at least 0 and below 1, found ${rate}`);
   }
   checkDivisibility(config, heads);
+  return config;
 }
 
 function checkDivisibility({ name, series, dims }: RecNextConfig, heads: readonly number[]): void {

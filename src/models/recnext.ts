@@ -4,18 +4,26 @@ import type { ForwardContext, Head } from '../layers/index.js';
 import { randomWeights, type WeightSource } from '../layers/initial-weights.js';
 import { recNextDataConfig } from './data-config.js';
 import type { TrainingOutput } from './image-model.js';
-import type { RecNextConfig } from './recnext-config.js';
+import { checkRecNext, type RecNextConfig } from './recnext-config.js';
 import { recNextSpec } from './recnext-spec.js';
 import { SpecModel } from './spec-model.js';
 
 /** A RecNeXt (arXiv 2412.19628): the stem, four stages, and a head of two classifiers. */
 export class RecNext extends SpecModel {
-  readonly config: RecNextConfig;
+  private current: RecNextConfig;
 
   /** @param source first values of the weights; default: PyTorch's distributions, seed 0 */
   constructor(config: RecNextConfig, source: WeightSource = randomWeights(0)) {
     super(recNextSpec(config), { ...config, dataConfig: recNextDataConfig(config) }, source);
-    this.config = config;
+    this.current = config;
+  }
+
+  get config(): RecNextConfig {
+    return this.current;
+  }
+
+  override get numClasses(): number {
+    return this.config.numClasses;
   }
 
   /** Whether training returns both heads' logits. Evaluation returns their mean either way. */
@@ -26,6 +34,17 @@ export class RecNext extends SpecModel {
   /** Channels of the last feature map. */
   get numFeatures(): number {
     return this.config.dims.at(-1)!;
+  }
+
+  /**
+   * Gives the model another classifier with fresh weights (timm's `reset_classifier`).
+   *
+   * @param numClasses 0: none, the pooled features come out
+   */
+  resetClassifier(numClasses: number, source: WeightSource = randomWeights(0)): void {
+    const config = checkRecNext({ ...this.config, numClasses });
+    this.replaceHead(recNextSpec(config), source);
+    this.current = config;
   }
 
   protected override trainingOutput(x: tf.Tensor4D, context: ForwardContext): TrainingOutput {

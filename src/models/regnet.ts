@@ -5,7 +5,7 @@ import { SpecModel } from './spec-model.js';
 
 /** RegNetY: a teacher to distil from. */
 export class RegNet extends SpecModel {
-  readonly config: RegNetConfig;
+  private current: RegNetConfig;
 
   constructor(config: RegNetConfig, source: WeightSource = randomWeights(0)) {
     super(
@@ -23,6 +23,21 @@ export class RegNet extends SpecModel {
       },
       source,
     );
-    this.config = config;
+    this.current = config;
+  }
+
+  get config(): RegNetConfig {
+    return this.current;
+  }
+
+  override get numClasses(): number {
+    return this.config.numClasses;
+  }
+
+  /** Gives the model another classifier with fresh weights (timm's `reset_classifier`); 0: none. */
+  resetClassifier(numClasses: number, source: WeightSource = randomWeights(0)): void {
+    const config = { ...this.config, numClasses };
+    this.replaceHead(regNetSpec(config), source);
+    this.current = config;
   }
 }

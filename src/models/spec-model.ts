@@ -3,6 +3,7 @@ import { UserError } from '../errors.js';
 import { createLayer, type ForwardContext, type ModuleLayer } from '../layers/index.js';
 import type { WeightSource } from '../layers/initial-weights.js';
 import type { ModuleSpec } from '../layers/spec/module-spec.js';
+import { stageIndices } from './stage-indices.js';
 import type { DataConfig, ImageModel, ParameterSpec, TrainingOutput } from './image-model.js';
 import { exportWeights, importWeights, type ModelWeight } from './model-weights.js';
 import type { StateDict } from './state-dict.js';
@@ -10,7 +11,6 @@ import type { StateDict } from './state-dict.js';
 /** What a model is besides its layers. */
 export interface ModelIdentity {
   readonly name: string;
-  readonly numClasses: number;
   readonly inChans: number;
   readonly dataConfig: DataConfig;
 }
@@ -19,43 +19,49 @@ export interface ModelIdentity {
  * A classifier built from its description: layers that run one after the other, the head last, in plain TF.js on any
  * backend. Inputs are `[batch, height, width, inChans]`, normalised; any size works, odd and non-square ones included.
  */
-export class SpecModel implements ImageModel {
+export abstract class SpecModel implements ImageModel {
   readonly name: string;
-  readonly numClasses: number;
   readonly inChans: number;
   readonly dataConfig: DataConfig;
-  readonly spec: ModuleSpec;
-  readonly parameters: ReadonlyMap<string, tf.Variable>;
-  readonly buffers: ReadonlyMap<string, tf.Variable>;
-  readonly parameterSpecs: ReadonlyMap<string, ParameterSpec>;
   /** All layers but the head. */
   protected readonly backbone: readonly ModuleLayer[];
-  protected readonly head: ModuleLayer;
-  private readonly weights: readonly ModelWeight[];
+  private parts: Parts;
   /** Batches seen in training, for the checkpoint's `num_batches_tracked`. */
   private batches = 0n;
 
   protected constructor(spec: ModuleSpec, identity: ModelIdentity, source: WeightSource) {
-    ({
-      name: this.name,
-      numClasses: this.numClasses,
-      inChans: this.inChans,
-      dataConfig: this.dataConfig,
-    } = identity);
-    this.spec = spec;
+    ({ name: this.name, inChans: this.inChans, dataConfig: this.dataConfig } = identity);
     const layers = spec.children.map(([name, child]) => createLayer(child, name));
     layers.forEach((layer) => layer.buildModule(source));
     this.backbone = layers.slice(0, -1);
-    this.head = layers.at(-1)!;
-    this.weights = layers.flatMap((layer) => layer.namedVariables());
-    this.parameters = this.variables(true);
-    this.buffers = this.variables(false);
-    this.parameterSpecs = new Map(
-      this.weights.flatMap(([name, { layout, groups, shape, trainable }]) =>
-        trainable && layout !== 'counter' ? [[name, { layout, groups, shape }] as const] : [],
-      ),
-    );
+    this.parts = assemble(spec, this.backbone, layers.at(-1)!);
   }
+
+  get spec(): ModuleSpec {
+    return this.parts.spec;
+  }
+
+  get parameters(): ReadonlyMap<string, tf.Variable> {
+    return this.parts.parameters;
+  }
+
+  get buffers(): ReadonlyMap<string, tf.Variable> {
+    return this.parts.buffers;
+  }
+
+  get parameterSpecs(): ReadonlyMap<string, ParameterSpec> {
+    return this.parts.parameterSpecs;
+  }
+
+  protected get head(): ModuleLayer {
+    return this.parts.head;
+  }
+
+  private get weights(): readonly ModelWeight[] {
+    return this.parts.weights;
+  }
+
+  abstract get numClasses(): number;
 
   /** False: a model with one head. */
   get distillation(): boolean {
@@ -77,17 +83,70 @@ export class SpecModel implements ImageModel {
 
   /** The last feature map: `[b, h, w, numFeatures]`. */
   forwardFeatures(x: tf.Tensor4D, context: ForwardContext = {}): tf.Tensor4D {
-    this.checkInput(x);
+    return tf.tidy(() => this.runBackbone(x, context, () => false).features);
+  }
+
+  /**
+   * From the last feature map to the logits (timm's `forward_head`).
+   *
+   * @param options.preLogits the pooled features `[b, numFeatures]` instead
+   */
+  forwardHead(
+    features: tf.Tensor4D,
+    { preLogits = false, ...context }: ForwardContext & { preLogits?: boolean } = {},
+  ): tf.Tensor2D {
+    if (preLogits) return tf.tidy(() => tf.mean<tf.Tensor2D>(features, [1, 2]));
+    return this.head.run(features, context) as tf.Tensor2D;
+  }
+
+  /**
+   * The last feature map and those of the stages asked for (timm's `forward_intermediates`), NHWC.
+   *
+   * @param options.indices stages, counted from 0 or, negative, from the end; a number n: the last n. Default: all
+   * @throws UsageError for a stage that the model does not have
+   */
+  forwardIntermediates(
+    x: tf.Tensor4D,
+    { indices, ...context }: ForwardContext & { indices?: number | readonly number[] } = {},
+  ): { features: tf.Tensor4D; intermediates: tf.Tensor4D[] } {
+    const wanted = stageIndices(indices, this.stageCount, this.name);
     return tf.tidy(() => {
-      let map: tf.Tensor = x;
-      for (const layer of this.backbone) {
-        const output = layer.run(map, context);
-        // A tidy around all layers would hold every map to the end.
-        if (map !== x && map !== output) map.dispose();
-        map = output;
-      }
-      return map as tf.Tensor4D;
+      const { features, kept } = this.runBackbone(x, context, (stage) => wanted.includes(stage));
+      return { features, intermediates: wanted.map((stage) => kept.get(stage)!.clone()) };
     });
+  }
+
+  /** Stages: what the backbone has after the stem. */
+  protected get stageCount(): number {
+    return this.backbone.length - 1;
+  }
+
+  /** Runs all layers but the head; keeps the output of the stages that `keep` names. Called inside a tidy. */
+  private runBackbone(
+    x: tf.Tensor4D,
+    context: ForwardContext,
+    keep: (stage: number) => boolean,
+  ): { features: tf.Tensor4D; kept: Map<number, tf.Tensor4D> } {
+    this.checkInput(x);
+    const kept = new Map<number, tf.Tensor4D>();
+    let map: tf.Tensor = x;
+    this.backbone.forEach((layer, i) => {
+      const output = layer.run(map, context);
+      // A tidy around all layers would hold every map to the end.
+      if (map !== x && map !== output && !keep(i - 2)) map.dispose();
+      map = output;
+      if (keep(i - 1)) kept.set(i - 1, map as tf.Tensor4D);
+    });
+    return { features: map as tf.Tensor4D, kept };
+  }
+
+  /** Puts a fresh head in place of the one there is. */
+  protected replaceHead(spec: ModuleSpec, source: WeightSource): void {
+    const [name, child] = spec.children.at(-1)!;
+    const head = createLayer(child, name);
+    head.buildModule(source);
+    for (const [, , variable] of this.head.namedVariables()) variable.dispose();
+    this.parts = assemble(spec, this.backbone, head);
   }
 
   stateDict(): StateDict {
@@ -117,18 +176,42 @@ export class SpecModel implements ImageModel {
     for (const [, , variable] of this.weights) variable.dispose();
   }
 
-  private variables(trainable: boolean): Map<string, tf.Variable> {
-    return new Map(
-      this.weights.flatMap(([name, spec, variable]) =>
-        spec.trainable === trainable ? [[name, variable.read() as tf.Variable] as const] : [],
-      ),
-    );
-  }
-
   private checkInput(x: tf.Tensor): void {
     if (x.rank === 4 && x.shape[3] === this.inChans && x.shape[1]! > 0 && x.shape[2]! > 0) return;
     throw new UserError(
       `${this.name} expects images as [batch, height, width, ${this.inChans}], found [${x.shape.join(', ')}]`,
     );
   }
+}
+
+/** A model's layers taken together: its description and its weights by name. */
+interface Parts {
+  readonly spec: ModuleSpec;
+  readonly head: ModuleLayer;
+  readonly weights: readonly ModelWeight[];
+  readonly parameters: ReadonlyMap<string, tf.Variable>;
+  readonly buffers: ReadonlyMap<string, tf.Variable>;
+  readonly parameterSpecs: ReadonlyMap<string, ParameterSpec>;
+}
+
+function assemble(spec: ModuleSpec, backbone: readonly ModuleLayer[], head: ModuleLayer): Parts {
+  const weights = [...backbone, head].flatMap((layer) => layer.namedVariables());
+  const variables = (trainable: boolean): Map<string, tf.Variable> =>
+    new Map(
+      weights.flatMap(([name, weight, variable]) =>
+        weight.trainable === trainable ? [[name, variable.read() as tf.Variable] as const] : [],
+      ),
+    );
+  return {
+    spec,
+    head,
+    weights,
+    parameters: variables(true),
+    buffers: variables(false),
+    parameterSpecs: new Map(
+      weights.flatMap(([name, { layout, groups, shape, trainable }]) =>
+        trainable && layout !== 'counter' ? [[name, { layout, groups, shape }] as const] : [],
+      ),
+    ),
+  };
 }
