@@ -80,3 +80,14 @@ export function classNamesOf(config: unknown): readonly string[] | undefined {
   const parsed = z.object({ label_names: z.array(z.string()) }).safeParse(config);
   return parsed.success ? parsed.data.label_names : undefined;
 }
+
+/** The image size of a timm-style config.json (`pretrained_cfg.input_size`), or undefined. */
+export function imageSizeOf(config: unknown): readonly [height: number, width: number] | undefined {
+  const side = whole.positive();
+  const parsed = z
+    .object({ pretrained_cfg: z.object({ input_size: z.tuple([side, side, side]) }) })
+    .safeParse(config);
+  if (!parsed.success) return undefined;
+  const [, height, width] = parsed.data.pretrained_cfg.input_size;
+  return [height, width];
+}

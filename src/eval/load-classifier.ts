@@ -1,6 +1,6 @@
 import { loadModel } from '../convert/load-weights.js';
 import { UsageError } from '../errors.js';
-import { buildModel, RecNext, replaceBatchnorm, type RegNet } from '../models/index.js';
+import { buildModel, replaceBatchnorm, type RecNext, type RegNet } from '../models/index.js';
 import { classNames } from './class-names.js';
 
 export interface ClassifierOptions {
@@ -53,9 +53,7 @@ function randomModel({ model, numClasses, inputSize: imgSize, seed }: Classifier
   return buildModel(model, { numClasses, imgSize, seed });
 }
 
-function fused(model: RecNext | RegNet): RecNext {
-  if (!(model instanceof RecNext))
-    throw new UsageError(`--fuse: ${model.name} is not a RecNeXt; leave it away.`);
+function fused(model: RecNext | RegNet): RecNext | RegNet {
   const result = replaceBatchnorm(model);
   model.dispose();
   return result;

@@ -40,6 +40,7 @@ export async function prepareRun(
   const model = await studentOf(config, data.numClasses, checkpoint, notice);
   const teacher = await teacherOf(config, data, notice);
   announceMissing(config, notice);
+  announceSlowAverage(config, Math.floor(data.length / config.batchSize), notice);
 
   const images = { ...model.dataConfig, inputSize: [3, config.inputSize, config.inputSize] as const };
   const classes = data.classes;
@@ -132,4 +133,18 @@ function announceMissing({ distillationType }: RunConfig, notice: (line: string)
   );
   if (distillationType === 'none')
     notice('no distillation: the reference distils (hard); give a teacher with --teacher-path to do so.');
+}
+
+/** An average over far more steps than the run has stays near the first, random weights. */
+function announceSlowAverage(
+  { modelEma, modelEmaDecay, epochs }: RunConfig,
+  stepsOfEpoch: number,
+  notice: (line: string) => void,
+): void {
+  const horizon = 1 / (1 - modelEmaDecay);
+  const steps = epochs * stepsOfEpoch;
+  if (!modelEma || horizon <= steps / 2) return;
+  notice(
+    `the moving average (decay ${modelEmaDecay}) looks back over about ${Math.round(horizon)} steps, the run has ${steps}: lower --model-ema-decay.`,
+  );
 }

@@ -33,19 +33,26 @@ export class RunFolder {
     private readonly release: () => void,
   ) {}
 
-  /** Makes the folder of a new run. Throws UserError when there is a run in it already. */
+  /** Throws UserError when there is a run in the folder already. */
+  static refuseUsed(path: string): void {
+    if (!existsSync(join(path, CONFIG))) return;
+    throw new UserError(
+      `${path} already holds a run: go on with it by --resume ${path}, or choose another folder with -o.`,
+    );
+  }
+
+  /** Makes the folder of a new run; refuses one that holds a run. */
   static async create(path: string, config: string, notice: (line: string) => void): Promise<RunFolder> {
     await explain(path, () => mkdir(join(path, CHECKPOINTS), { recursive: true }));
     const release = await explain(path, () => takeLock(join(path, 'run.lock'), notice));
-    if (existsSync(join(path, CONFIG))) {
+    try {
+      RunFolder.refuseUsed(path);
+      await writeFileAtomic(join(path, CONFIG), config);
+    } catch (error) {
       release();
-      throw new UserError(
-        `${path} already holds a run: go on with it by --resume ${path}, or choose another folder with -o.`,
-      );
+      throw error;
     }
-    const folder = new RunFolder(path, release);
-    await writeFileAtomic(join(path, CONFIG), config);
-    return folder;
+    return new RunFolder(path, release);
   }
 
   /** Opens the folder of an earlier run. */

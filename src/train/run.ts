@@ -21,6 +21,7 @@ const MAY_CHANGE: readonly RunConfigKey[] = ['data', 'val', 'teacherPath', 'save
 export async function startRun(layers: readonly ConfigLayer[], hooks: RunHooks): Promise<TrainResult> {
   const config = mergeConfig(...layers);
   const path = config.outputDir ?? join('checkpoints', config.model, timestamp());
+  RunFolder.refuseUsed(path);
   const prepared = await prepareRun(config, undefined, hooks.notice);
   const folder = await RunFolder.create(path, formatConfig(config), hooks.notice);
   try {
