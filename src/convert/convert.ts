@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../errors.js';
-import { RecNext, replaceBatchnorm, type RegNet } from '../models/index.js';
+import { fuseOf, replaceBatchnorm, type RecNext, type RegNet } from '../models/index.js';
 import { writeFolder } from '../runtime/write-folder.js';
 import { writeSafetensors, writeTorch } from './files.js';
 import { layersModelFiles } from './layers-model.js';
@@ -51,7 +51,7 @@ export async function convertCheckpoint(options: ConvertOptions): Promise<Conver
   await refuseForeignFolder(output);
   const { model, classNames = options.classNames, notes } = await loadModel(options);
   const names = checkNames(options.classNames ?? classNames, model.numClasses);
-  const written = fuse(model, options.fuse);
+  const written = options.fuse === undefined ? model : replaceBatchnorm(model, options.fuse);
   let difference = { abs: 0, rel: 0 };
   await writeFolder(
     output,
@@ -67,7 +67,7 @@ export async function convertCheckpoint(options: ConvertOptions): Promise<Conver
     model: model.name,
     numClasses: model.numClasses,
     params: [...written.parameters.values()].reduce((sum, { size }) => sum + size, 0),
-    fused: written instanceof RecNext ? written.config.fuse : written.config.fused ? 'full' : 'none',
+    fused: fuseOf(written),
     maxAbsDiff: difference.abs,
     maxRelDiff: difference.rel,
     bytes: sizes.reduce((sum, size) => sum + size, 0),
@@ -76,12 +76,6 @@ export async function convertCheckpoint(options: ConvertOptions): Promise<Conver
   };
   for (const built of new Set([model, written])) built.dispose();
   return result;
-}
-
-function fuse(model: RecNext | RegNet, mode: ConvertOptions['fuse']): RecNext | RegNet {
-  if (mode === undefined) return model;
-  if (!(model instanceof RecNext)) throw new UserError(`${model.name}: --fuse folds RecNeXt models only`);
-  return replaceBatchnorm(model, mode);
 }
 
 /** Files of a model in `folder`; every form has the class names where there are any. */

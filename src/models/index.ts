@@ -12,7 +12,7 @@ export { RecNext } from './recnext.js';
 export { RegNet } from './regnet.js';
 export { SpecModel } from './spec-model.js';
 export type { RecNextConfig, RecNextOptions } from './recnext-config.js';
-export { replaceBatchnorm } from './replace-batchnorm.js';
+export { fuseOf, replaceBatchnorm } from './replace-batchnorm.js';
 export { modelCosts, summarise, type ModelCosts, type ModelSummary } from './summary.js';
 export type { DataConfig, ForwardContext, ImageModel, ParameterSpec, TrainingOutput } from './image-model.js';
 export type { HostTensor, StateDict } from './state-dict.js';
