@@ -1,9 +1,11 @@
 import { Command, CommanderError } from 'commander';
 import { StoppedError, UserError } from '../src/errors.js';
 import { registerConvertCommand } from './convert.js';
+import { registerDoctorCommand } from './doctor.js';
 import { registerEvalCommand } from './eval.js';
 import { registerInfoCommand } from './info.js';
 import { registerPredictCommand } from './predict.js';
+import { registerSetupCommand } from './setup.js';
 import { registerTrainCommand } from './train.js';
 
 /**
@@ -20,6 +22,8 @@ export function createProgram(): Command {
   registerTrainCommand(program);
   registerEvalCommand(program);
   registerPredictCommand(program);
+  registerSetupCommand(program);
+  registerDoctorCommand(program);
   return program;
 }
 

@@ -1,0 +1,68 @@
+import { UserError } from '../../errors.js';
+import { missingDriver, whyNoGpu } from '../gpu.js';
+import { probeBackend, type Probe, type TensorFlowLibrary } from '../probe.js';
+import { ensureAddon, placeAddon } from './addon.js';
+import { withCacheLock } from './cache.js';
+import type { SetupLog } from './log.js';
+import { ensureNodePackage } from './node-package.js';
+import { thisPlatform, wheelTarget, type Variant } from './platform.js';
+import { ensureTensorFlow } from './tensorflow.js';
+
+export interface SetupOptions {
+  /** TensorFlow with CUDA, and success only when it computes on a GPU. */
+  gpu?: boolean;
+  log: SetupLog;
+}
+
+export type SetupResult = {
+  /** Whether anything was installed. */
+  changed: boolean;
+} & (
+  | { native: true; tensorflow: TensorFlowLibrary | undefined; gpu: boolean }
+  /** Why the native part is not there, and how to get it: one or two sentences. */
+  | { native: false; problem: string }
+);
+
+/**
+ * Makes the node backend work: takes what is there, else brings tfjs-node-gpu, TensorFlow from its wheel and an addon built on it,
+ * and tries them in a process of their own. What fails is told, never thrown, and leaves everything as it was: wasm works without.
+ */
+export async function setup({ gpu = false, log }: SetupOptions): Promise<SetupResult> {
+  const variant: Variant = gpu ? 'cuda' : 'cpu';
+  const before = await probe(gpu);
+  if (before.available && (!gpu || before.gpu === true)) return working(false, before);
+  try {
+    // Before several GB are fetched in vain.
+    const driver = gpu ? missingDriver() : undefined;
+    if (driver !== undefined) throw new UserError(`no working GPU: ${driver}. Install the driver first.`);
+    const platform = wheelTarget(thisPlatform(), variant);
+    if ('unsupported' in platform) throw new UserError(`${platform.unsupported}.`);
+    return await withCacheLock(log, async () => {
+      const packageFolder = await ensureNodePackage(log);
+      const home = await ensureTensorFlow(platform.target, variant, log);
+      const addon = await ensureAddon(packageFolder, home, log);
+      const undo = await placeAddon(addon, packageFolder);
+      log.step('trying it: starting TensorFlow and multiplying two matrices');
+      const after = await probe(gpu);
+      if (after.available && (!gpu || after.gpu === true)) {
+        await undo.forget();
+        return working(true, after);
+      }
+      await undo.restore();
+      throw new UserError(
+        after.available
+          ? `TensorFlow finds no GPU: ${await whyNoGpu(after)}.`
+          : `the addon was built and does not work: ${after.reason}`,
+      );
+    });
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return { changed: false, native: false, problem: error.message };
+  }
+}
+
+const probe = (gpu: boolean): Promise<Probe> => probeBackend('node', gpu ? 'gpu' : 'cpu');
+
+function working(changed: boolean, found: Probe & { available: true }): SetupResult {
+  return { changed, native: true, tensorflow: found.tensorflow, gpu: found.gpu === true };
+}
