@@ -13,7 +13,7 @@ export interface ForwardContext {
   readonly uniform?: (path: string, count: number) => tf.Tensor1D;
   /**
    * Called with the output of every module, named as the checkpoint names it (`stages.0.blocks.1.token_mixer`).
-   * The tensor is disposed of afterwards: clone what you keep.
+   * The tensor is disposed of afterwards: `tf.keep(output.clone())` what you want to keep.
    */
   readonly observe?: (path: string, output: tf.Tensor) => void;
 }
