@@ -14,4 +14,4 @@ function node(...args) {
 
 process.exitCode =
   node(join(root, 'scripts', 'bootstrap.mjs')) ||
-  node(join(root, 'dist', 'cli', 'main.js'), 'demo', ...process.argv.slice(2));
+  node(join(root, 'scripts', 'main-job.mjs'), ...process.argv.slice(2));
