@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { convertCheckpoint } from '../src/convert/convert.js';
 import { UserError } from '../src/errors.js';
-import { selectBackend } from '../src/runtime/backend.js';
 import type { ConvertCommandOptions } from './convert.js';
+import { startCompute } from './shared/compute.js';
 import type { Output } from './shared/output.js';
 
 export async function convert(file: string, options: ConvertCommandOptions, output: Output): Promise<void> {
-  await selectBackend(options.backend);
+  await startCompute(options, output);
   const result = await convertCheckpoint({
     weights: file,
     model: options.model,

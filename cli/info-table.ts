@@ -5,6 +5,7 @@ import type { RecNextOptions } from '../src/models/recnext-config.js';
 import { summarise, type ModelSummary } from '../src/models/summary.js';
 import type { ModelSizeOptions } from './shared/options.js';
 import type { Output } from './shared/output.js';
+import { COMPACT } from './shared/table.js';
 
 /** Prints the table of models, or one model's layers. */
 export function showInfo(
@@ -51,7 +52,7 @@ function summaryTable(summaries: readonly ModelSummary[]): string {
       'latency (ms)\nCortex-A57',
       'images/s\nRTX 3090',
     ],
-    style: { head: [], border: [] },
+    ...COMPACT,
     colAligns: ['left', ...Array<'right'>(9).fill('right')],
   });
   for (const { name, paramsFused, macs, published } of summaries) {
@@ -74,7 +75,7 @@ function summaryTable(summaries: readonly ModelSummary[]): string {
 function layerTable(layers: readonly LayerRow[]): string {
   const table = new Table({
     head: ['layer', 'type', 'output', 'params', 'MACs', 'share', 'stride', 'receptive field'],
-    style: { head: [], border: [] },
+    ...COMPACT,
     colAligns: ['left', 'left', ...Array<'right'>(6).fill('right')],
   });
   for (const { path, type, shape, params, macs, share, stride, receptiveField } of layers) {

@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
 const require = createRequire(import.meta.url);
+const COLUMNS_PER_EPOCH = 6;
 const COLOURS = ['#2a6f97', '#c1440e'];
 
 /** One entry an epoch. */
@@ -15,7 +16,7 @@ export function readLog(path) {
 }
 
 export function terminalChart(curves) {
-  const series = curves.map(({ log }) => log.map(({ test_acc1 }) => test_acc1));
+  const series = curves.map(({ log }) => stretch(log.map(({ test_acc1 }) => test_acc1)));
   const chart = asciichart.plot(series, {
     height: 10,
     min: 0,
@@ -23,6 +24,15 @@ export function terminalChart(curves) {
     format: (value) => value.toFixed(0).padStart(5),
   });
   return `test accuracy in percent, by epoch (${curves.map(({ name }) => name).join(' and ')})\n${chart}`;
+}
+
+/** The chart draws one column a value: a line through the values, wide enough to see. */
+function stretch(values) {
+  const last = values.length - 1;
+  return Array.from({ length: COLUMNS_PER_EPOCH * last + 1 }, (_, i) => {
+    const [before, part] = [Math.floor(i / COLUMNS_PER_EPOCH), (i % COLUMNS_PER_EPOCH) / COLUMNS_PER_EPOCH];
+    return values[before] + part * ((values[before + 1] ?? values[before]) - values[before]);
+  });
 }
 
 /** @param curves `{name, log}`: a curve of test accuracy and one of training loss for each */

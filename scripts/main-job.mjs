@@ -84,12 +84,12 @@ async function main() {
   const teacher = join(runs, 'teacher');
   const student = join(runs, 'student');
   const web = join(runs, 'student-tfjs');
-  train('A teacher, for a moment', teacher, '--epochs', '5');
+  train('A teacher, for a moment', teacher, '--epochs', '4');
   train(
     'A student that learns from the teacher as well',
     student,
     '--epochs',
-    '9',
+    '8',
     '--teacher-path',
     join(teacher, 'best'),
   );
