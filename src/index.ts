@@ -1,0 +1,22 @@
+/** recnext for Node.js: everything a program needs; the command line is built on the same functions. */
+export * from './models/index.js';
+export * from './layers/index.js';
+export { gelu, batchNormTraining, conv2d, resizeBilinear, resizeNearest } from './ops/index.js';
+export { UserError, UsageError } from './errors.js';
+
+export { createModel, type CreateModelOptions } from './convert/create-model.js';
+export { convertCheckpoint, type ConvertOptions, type ConvertResult } from './convert/convert.js';
+export { loadModel, type LoadedModel, type LoadOptions } from './convert/load-weights.js';
+export { openCheckpoint, writeSafetensors, writeTorch } from './convert/files.js';
+export { readCheckpoint, type Checkpoint } from './convert/checkpoint.js';
+export { CheckpointError } from './convert/checkpoint-error.js';
+
+export { createTransform, openImage, resolveModelDataConfig } from './data/create-transform.js';
+export { createLoader, decodeImage, openDataset } from './data/index.js';
+
+export { evaluate } from './eval/evaluate.js';
+export { Predictor, type Prediction } from './eval/predict.js';
+export { verifyCheckpoint, type VerifyResult } from './eval/verify/verify.js';
+
+export { startRun, resumeRun } from './train/run.js';
+export { selectBackend, type BackendName } from './runtime/backend.js';
