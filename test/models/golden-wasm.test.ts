@@ -1,0 +1,3 @@
+import { logitsSuite } from './golden-logits.js';
+
+logitsSuite('wasm', ['d'], ['full']);
