@@ -1,0 +1,96 @@
+import sharp, { type Sharp, type SharpOptions } from 'sharp';
+import { UserError } from '../errors.js';
+import type { RgbImage } from './rgb-image.js';
+
+/** Pillow refuses pictures of more pixels than this as decompression bombs (twice its `MAX_IMAGE_PIXELS`). */
+export const MAX_PIXELS = 2 * 89_478_485;
+
+/** What the files may be, by their first bytes: other formats of sharp's (SVG, PDF, …) would run far more code on foreign files. */
+const SIGNATURES: readonly ((bytes: Uint8Array) => boolean)[] = [
+  (b) => b[0] === 0xff && b[1] === 0xd8 && b[2] === 0xff, // JPEG
+  (b) => ascii(b, 1, 4) === 'PNG' && b[0] === 0x89,
+  (b) => ascii(b, 0, 4) === 'RIFF' && ascii(b, 8, 12) === 'WEBP',
+  (b) => ascii(b, 0, 4) === 'GIF8',
+];
+
+/**
+ * Decodes an encoded picture to the bytes of Pillow's `Image.open(file).convert("RGB")`: colour profiles and the EXIF orientation are
+ * ignored, alpha is dropped without compositing, gray and palette are expanded, CMYK is converted by Pillow's formula, 16-bit colour
+ * keeps its high byte, 16-bit gray without alpha is clipped to 255 (as Pillow does it). Of an animation, the first frame.
+ *
+ * @param bytes the file: JPEG, PNG, WebP or GIF.
+ * @param name what the file is called in messages.
+ * @throws UserError when it is empty, no such image, truncated, damaged, or has more than {@link MAX_PIXELS} pixels.
+ */
+export async function decodeImage(bytes: Uint8Array, name: string): Promise<RgbImage> {
+  if (bytes.length === 0) throw new UserError(`${name} is empty (0 bytes): expected an image. Remove it.`);
+  if (!SIGNATURES.some((matches) => matches(bytes)))
+    throw new UserError(
+      `${name} is not an image: expected JPEG, PNG, WebP or GIF, found ${firstBytes(bytes)}.`,
+    );
+  // Pillow goes on after a decoder's warnings and fails where the data end too early: so does 'truncated'.
+  const options: SharpOptions = { ignoreIcc: true, failOn: 'truncated', limitInputPixels: MAX_PIXELS };
+  try {
+    const { space, hasAlpha } = await sharp(bytes, options).metadata();
+    const image = sharp(bytes, options);
+    if (space === 'cmyk') {
+      const { info, data } = await raw(image.pipelineColourspace('cmyk').toColourspace('cmyk'));
+      return { width: info.width, height: info.height, data: cmykToRgb(data) };
+    }
+    if (space === 'grey16' && !hasAlpha) {
+      const { info, data } = await raw(image.pipelineColourspace('grey16').toColourspace('grey16'), 'ushort');
+      return { width: info.width, height: info.height, data: gray16ToRgb(data) };
+    }
+    const { info, data } = await raw(image.removeAlpha());
+    return { width: info.width, height: info.height, data };
+  } catch (error) {
+    throw new UserError(
+      `cannot decode ${name} (${bytes.length} bytes): ${reason(error)}. Replace or remove it.`,
+      { cause: error },
+    );
+  }
+}
+
+function raw(image: Sharp, depth: 'uchar' | 'ushort' = 'uchar') {
+  return image.raw({ depth }).toBuffer({ resolveWithObject: true });
+}
+
+/** Pillow's CMYK to RGB: R = K' - C K' / 255 in its rounding division, K' = 255 - K. */
+function cmykToRgb(cmyk: Uint8Array): Uint8Array {
+  const rgb = new Uint8Array((cmyk.length / 4) * 3);
+  for (let from = 0, to = 0; from < cmyk.length; from += 4, to += 3) {
+    const light = 255 - cmyk[from + 3]!;
+    for (let c = 0; c < 3; c++) {
+      const product = cmyk[from + c]! * light + 128;
+      rgb[to + c] = Math.max(0, light - ((product + (product >> 8)) >> 8));
+    }
+  }
+  return rgb;
+}
+
+/** Pillow's `I;16` to RGB: values above 255 become 255 (they aren't scaled). */
+function gray16ToRgb(gray: Uint8Array): Uint8Array {
+  const values = new DataView(gray.buffer, gray.byteOffset, gray.byteLength);
+  const rgb = new Uint8Array((gray.length / 2) * 3);
+  // libvips hands 16-bit samples over in the machine's order, which is little-endian wherever Node runs with prebuilt sharp.
+  for (let i = 0; i < rgb.length; i += 3)
+    rgb.fill(Math.min(values.getUint16((i / 3) * 2, true), 255), i, i + 3);
+  return rgb;
+}
+
+/** sharp's message in one line. */
+function reason(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.split('\n')[0]!.replace(/\.$/, '');
+}
+
+function ascii(bytes: Uint8Array, start: number, end: number): string {
+  return String.fromCharCode(...bytes.subarray(start, end));
+}
+
+function firstBytes(bytes: Uint8Array): string {
+  const hex = Buffer.from(bytes.subarray(0, 8))
+    .toString('hex')
+    .replace(/..(?=.)/g, '$& ');
+  return `${bytes.length} bytes that begin with ${hex}`;
+}

@@ -1,0 +1,12 @@
+export type { Dataset, Split } from './dataset.js';
+export { decodeImage, MAX_PIXELS } from './decode.js';
+export type { Interpolation } from './filters.js';
+export { createLoader, type LoadedBatch, type Loader, type LoaderOptions } from './loader.js';
+export { openDataset, type OpenDatasetOptions } from './open-dataset.js';
+export { permutation, RandomStream, type SampleAddress } from './random.js';
+export { resample, type PassOrder, type ResampleOptions } from './resample.js';
+export type { Box, RgbImage } from './rgb-image.js';
+export { sequentialSampler, shuffleSampler, type EpochSampler } from './sampler.js';
+export { evalGeometry, evalTransform, type EvalConfig, type EvalGeometry } from './transform-eval.js';
+export { trainTransform, type TrainConfig } from './transform-train.js';
+export type { ImageTransform, TransformConfig } from './transform.js';

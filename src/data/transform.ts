@@ -1,0 +1,65 @@
+import { UsageError } from '../errors.js';
+import type { DataConfig } from '../models/image-model.js';
+import type { Interpolation } from './filters.js';
+import type { SampleAddress } from './random.js';
+import type { PassOrder } from './resample.js';
+import type { RgbImage } from './rgb-image.js';
+
+/** From a decoded picture to what the network reads. Pure: the same picture and address give the same numbers. */
+export interface ImageTransform {
+  readonly height: number;
+  readonly width: number;
+  /** The `height * width` picture before normalisation. */
+  pixels(image: RgbImage, address: SampleAddress): RgbImage;
+  /** Writes the normalised `[height, width, 3]` values to `out` from `offset` on. */
+  write(image: RgbImage, address: SampleAddress, out: Float32Array, offset: number): void;
+}
+
+/** What both pipelines need of a model's data configuration (a `DataConfig` is one). */
+export interface TransformConfig extends Pick<DataConfig, 'inputSize' | 'mean' | 'std'> {
+  readonly interpolation: Interpolation;
+  /** Pillow's order of the two resize passes; default: that of the published accuracies. */
+  readonly passOrder?: PassOrder;
+}
+
+/** Inputs up to this size are neither enlarged and cropped in evaluation nor cropped at random scale in training (reference's rule). */
+const SMALL_INPUT = 32;
+
+export function isSmallInput(height: number, width: number): boolean {
+  return Math.max(height, width) <= SMALL_INPUT;
+}
+
+/** A transform from its pixel part. */
+export function withNormalisation(
+  { inputSize: [channels, height, width], mean, std }: TransformConfig,
+  pixels: ImageTransform['pixels'],
+): ImageTransform {
+  if (channels !== 3 || mean.length !== 3 || std.length !== 3)
+    throw new UsageError(
+      `images are read as RGB: expected a model of 3 input channels with 3 means and deviations, ` +
+        `found ${channels} channels, ${mean.length} means, ${std.length} deviations.`,
+    );
+  const table = normalisationTable(mean, std);
+  return {
+    height,
+    width,
+    pixels,
+    write(image, address, out, offset) {
+      const { data } = pixels(image, address);
+      for (let i = 0; i < data.length; i += 3) {
+        out[offset + i] = table[data[i]!]!;
+        out[offset + i + 1] = table[256 + data[i + 1]!]!;
+        out[offset + i + 2] = table[512 + data[i + 2]!]!;
+      }
+    },
+  };
+}
+
+/** `(byte / 255 - mean) / std` of each channel and byte, every step rounded to float32 as torchvision does: `[3, 256]`. */
+export function normalisationTable(mean: readonly number[], std: readonly number[]): Float32Array {
+  const f32 = Math.fround;
+  return Float32Array.from({ length: 768 }, (_, i) => {
+    const channel = i >> 8;
+    return f32(f32(f32((i & 255) / 255) - f32(mean[channel]!)) / f32(std[channel]!));
+  });
+}
