@@ -16,7 +16,7 @@ export interface ConvolutionKind {
 }
 
 /** Padding as TF.js' kernels take it: by rule, or so many zeros before and after each axis. */
-type Padding = 'same' | [number, number][];
+type Padding = 'same' | tf.backend_util.ExplicitPadding;
 
 /** By TF.js' own kernels, told how many zeros to add: on wasm 1.1 to 1.9 times as fast as adding them first. */
 export const stockConvolutions: Convolutions = {
@@ -27,7 +27,7 @@ export const stockConvolutions: Convolutions = {
 /**
  * ⌊k/2⌋ zeros on every side. (TF.js also takes one number for all sides, but then reads the filter's height for its width.)
  */
-function symmetricPadding([height, width]: readonly number[]): Padding {
+export function symmetricPadding([height, width]: readonly number[]): tf.backend_util.ExplicitPadding {
   const rows = Math.floor(height! / 2);
   const columns = Math.floor(width! / 2);
   return [
