@@ -1,5 +1,7 @@
 import { Command, CommanderError } from 'commander';
-import { createRequire } from 'node:module';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { StoppedError, UserError } from '../src/errors.js';
 import { registerConvertCommand } from './convert.js';
 import { registerDoctorCommand } from './doctor.js';
@@ -31,9 +33,17 @@ export function createProgram(): Command {
   return program;
 }
 
-/** The package's own name stands for it from the sources and from the build alike. */
+/** The version in the package's manifest, wherever this file lies in it (sources, build, bundle). */
 function readVersion(): string {
-  return (createRequire(import.meta.url)('recnext/package.json') as { version: string }).version;
+  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
+    const manifest = join(folder, 'package.json');
+    if (!existsSync(manifest)) continue;
+    const { name, version } = JSON.parse(readFileSync(manifest, 'utf8')) as {
+      name?: string;
+      version: string;
+    };
+    if (name === 'recnext') return version;
+  }
 }
 
 /** Runs the command line and gives the exit code: 0 done, 1 failed, 2 wrong usage. */

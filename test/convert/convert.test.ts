@@ -30,7 +30,9 @@ interface GoldenFile {
 
 describe.skipIf(!hasGolden)(`golden checkpoints${hasGolden ? '' : `: skipped, ${NO_GOLDEN}`}`, () => {
   const index = hasGolden
-    ? (JSON.parse(readFileSync(`${GOLDEN}checkpoints/index.json`, 'utf8')) as { files: Record<string, GoldenFile> })
+    ? (JSON.parse(readFileSync(`${GOLDEN}checkpoints/index.json`, 'utf8')) as {
+        files: Record<string, GoldenFile>;
+      })
     : { files: {} };
 
   describeBackends(['node'], 'logits of every file', () => {
@@ -38,7 +40,9 @@ describe.skipIf(!hasGolden)(`golden checkpoints${hasGolden ? '' : `: skipped, ${
     const strict = Object.entries(index.files).filter(([name]) => !/extra|missing|other_classes/.test(name));
     it.each(strict)('%s', async (name, { logits, tolerance }) => {
       const { model } = await loadModel({ weights: `${GOLDEN}checkpoints/${name}` });
-      const input = new Float32Array(Uint8Array.from(readFileSync(`${GOLDEN}checkpoints/input_tiny.f32`)).buffer);
+      const input = new Float32Array(
+        Uint8Array.from(readFileSync(`${GOLDEN}checkpoints/input_tiny.f32`)).buffer,
+      );
       const found = tf.tidy(() => {
         const x = tf.transpose(tf.tensor4d(input, [2, 3, 64, 64]), [0, 2, 3, 1]);
         return model.forward(x).dataSync<'float32'>();
@@ -53,12 +57,14 @@ describe.skipIf(!hasGolden)(`golden checkpoints${hasGolden ? '' : `: skipped, ${
       const load = (file: string) => loadModel({ weights: `${GOLDEN}checkpoints/${file}` });
       await expect(load('m_extra.pth')).rejects.toThrow(/unexpected "/);
       await expect(load('m_missing.pth')).rejects.toThrow(/missing "/);
-      await expect(loadModel({ weights: `${GOLDEN}checkpoints/m_model.pth`, model: 'recnext_a0' })).rejects.toThrow(
+      await expect(
+        loadModel({ weights: `${GOLDEN}checkpoints/m_model.pth`, model: 'recnext_a0' }),
+      ).rejects.toThrow(
         /do not fit recnext_a0: .*shape.*missing.*unexpected.*look like the weights of recnext_m0 with 10 classes/,
       );
-      await expect(loadModel({ weights: `${GOLDEN}checkpoints/m_other_classes.pth`, numClasses: 10 })).rejects.toThrow(
-        /has 7 classes, --num-classes says 10/,
-      );
+      await expect(
+        loadModel({ weights: `${GOLDEN}checkpoints/m_other_classes.pth`, numClasses: 10 }),
+      ).rejects.toThrow(/has 7 classes, --num-classes says 10/);
     });
   });
 });
@@ -76,13 +82,21 @@ describeBackends(['node', 'wasm', 'cpu'], 'converting', () => {
     const weights = await tinyFile();
     const before = tf.memory().numTensors;
     const output = join(folder, 'tfjs');
-    const result = await convertCheckpoint({ weights, output, fuse: 'full', imgSize: 32, classNames: digits() });
+    const result = await convertCheckpoint({
+      weights,
+      output,
+      fuse: 'full',
+      imgSize: 32,
+      classNames: digits(),
+    });
     expect(result).toMatchObject({ model: 'recnext_m0', numClasses: 10, fused: 'full' });
     expect(result.maxRelDiff).toBeLessThan(1e-5);
     expect(tf.memory().numTensors).toBe(before);
 
     const json = JSON.parse(readFileSync(join(output, 'model.json'), 'utf8')) as tf.io.ModelJSON;
-    const data = json.weightsManifest.flatMap(({ paths }) => paths.map((path) => readFileSync(join(output, path))));
+    const data = json.weightsManifest.flatMap(({ paths }) =>
+      paths.map((path) => readFileSync(join(output, path))),
+    );
     const stock = await tf.loadLayersModel(
       tf.io.fromMemory({
         modelTopology: json.modelTopology as object,
@@ -93,9 +107,13 @@ describeBackends(['node', 'wasm', 'cpu'], 'converting', () => {
     const { model, classNames } = await loadModel({ weights: output });
     expect(classNames).toEqual(digits());
     const x = tf.randomNormal<tf.Rank.R4>([2, 32, 48, 3], 0, 1, 'float32', 3);
-    const [ours, theirs] = [model.forward(x), stock.predict(x) as tf.Tensor].map((y) => y.dataSync<'float32'>());
+    const [ours, theirs] = [model.forward(x), stock.predict(x) as tf.Tensor].map((y) =>
+      y.dataSync<'float32'>(),
+    );
     expect(theirs).toEqual(ours);
-    expect(stock.weights.map(({ originalName }) => originalName)).toContain('stages.0.blocks.0.token_mixer.down.weight');
+    expect(stock.weights.map(({ originalName }) => originalName)).toContain(
+      'stages.0.blocks.0.token_mixer.down.weight',
+    );
     expect(stock.weights.some(({ originalName }) => originalName.includes('norm'))).toBe(false);
   });
 
@@ -121,7 +139,9 @@ describeBackends(['cpu'], 'converting, when something is wrong', () => {
     const weights = join(folder, 'nan.safetensors');
     state.get('stem.stem.0.conv.weight')!.data[0] = NaN;
     await writeSafetensors(weights, state);
-    await expect(convertCheckpoint({ weights, output: join(folder, 'out'), imgSize: 32 })).rejects.toThrow(/NaN/);
+    await expect(convertCheckpoint({ weights, output: join(folder, 'out'), imgSize: 32 })).rejects.toThrow(
+      /NaN/,
+    );
     expect(readdirSync(folder)).toEqual(['nan.safetensors']);
     writeFileSync(join(folder, 'letter.txt'), 'dear');
     await expect(convertCheckpoint({ weights, output: folder })).rejects.toThrow(/holds "/);

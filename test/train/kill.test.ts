@@ -3,37 +3,22 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { build } from 'vite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RunFolder } from '../../src/train/run-folder.js';
-
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+import { buildForNode } from '../helpers/build-for-node.js';
 
 describe('kill -9', () => {
   let dir: string;
+  let folder: string;
   let script: string;
 
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'recnext-kill-'));
-    // Inside the project, so that the bundle finds its packages.
-    const out = await mkdtemp(join(ROOT, 'node_modules/.recnext-test-'));
-    await build({
-      root: ROOT,
-      configFile: false,
-      logLevel: 'error',
-      build: {
-        ssr: 'test/train/helpers/run-child.ts',
-        outDir: out,
-        target: 'node20',
-        rollupOptions: { output: { entryFileNames: 'run-child.mjs' } },
-      },
-    });
-    script = join(out, 'run-child.mjs');
+    ({ folder, script } = await buildForNode('test/train/helpers/run-child.ts'));
   });
   afterAll(async () => {
     await rm(dir, { recursive: true });
-    await rm(join(script, '..'), { recursive: true });
+    await rm(folder, { recursive: true });
   });
 
   const run = (path: string, mode: 'new' | 'resume', callsToLive: number) =>

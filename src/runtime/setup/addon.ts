@@ -17,25 +17,33 @@ export function addonPath(packageFolder: string): string {
   return join(packageFolder, 'lib', `napi-v${NAPI_VERSION}`, 'tfjs_binding.node');
 }
 
+function cachedAddon(packageFolder: string, tensorflowFolder: string): string {
+  const manifest = readFileSync(join(packageFolder, 'package.json'), 'utf8');
+  const { version } = JSON.parse(manifest) as { version: string };
+  return join(tensorflowFolder, `tfjs-node-${version}-napi-v${NAPI_VERSION}`, 'tfjs_binding.node');
+}
+
+/** The addon of this version of tfjs-node that was built on the TensorFlow in `tensorflowFolder`, if there is one. */
+export function findAddon(packageFolder: string, tensorflowFolder: string): string | undefined {
+  const path = cachedAddon(packageFolder, tensorflowFolder);
+  return existsSync(path) ? path : undefined;
+}
+
 /**
- * The addon of tfjs-node built on `home`, compiled when it is not in the cache. Node-API is the same for all versions of Node.js, so its
- * headers come from the package `node-api-headers` and the result serves them all.
+ * Compiles the addon of tfjs-node on `home`. Node-API is the same for all versions of Node.js, so its headers come from the package
+ * `node-api-headers` and the result serves them all.
  *
  * @returns its path in the cache
- * @throws UserError: no compiler, or the compiler's message
+ * @throws UserError with the compiler's message
  */
-export async function ensureAddon(
+export async function buildAddon(
   packageFolder: string,
   home: TensorFlowHome,
+  compiler: string,
   log: SetupLog,
 ): Promise<string> {
-  const { version } = JSON.parse(readFileSync(join(packageFolder, 'package.json'), 'utf8')) as {
-    version: string;
-  };
-  const folder = join(home.folder, `tfjs-node-${version}-napi-v${NAPI_VERSION}`);
-  const path = join(folder, 'tfjs_binding.node');
-  if (existsSync(path)) return path;
-  const compiler = await findCompiler();
+  const path = cachedAddon(packageFolder, home.folder);
+  const folder = dirname(path);
   const headers = createRequire(import.meta.url)('node-api-headers') as { include_dir: string };
   const source = join(packageFolder, 'binding');
   const sources = (await readdir(source)).filter((name) => name.endsWith('.cc'));
@@ -65,21 +73,19 @@ export async function ensureAddon(
   if (result.code !== 0) {
     await rm(temporary, { force: true });
     throw new UserError(
-      `${compiler} could not build the addon of tfjs-node ${version}: ${failureLine(result)}. It needs C++17 (GCC 8, Clang 7 or newer).`,
+      `${compiler} could not build the addon of tfjs-node: ${failureLine(result)}. It needs C++17 (GCC 8, Clang 7 or newer).`,
     );
   }
   await rename(temporary, path);
   return path;
 }
 
-async function findCompiler(): Promise<string> {
+/** The first C++ compiler that answers. */
+export async function findCompiler(): Promise<string | undefined> {
   const candidates = [process.env.CXX, 'c++', 'g++', 'clang++'];
   for (const candidate of candidates)
     if (candidate && (await runCommand([candidate, '--version'])).code === 0) return candidate;
-  throw new UserError(
-    'a C++ compiler is missing, which builds the addon of tfjs-node. Install one ' +
-      '(Debian and Ubuntu: apt install g++; Fedora: dnf install gcc-c++; macOS: xcode-select --install).',
-  );
+  return undefined;
 }
 
 export interface Placement {

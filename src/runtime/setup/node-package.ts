@@ -79,10 +79,12 @@ export async function ensureNodePackage(log: SetupLog): Promise<string> {
   );
   const folder = findNodePackage();
   if (result.code === 0 && folder !== undefined) return folder;
+  if (result.code === undefined)
+    throw new UserError(`npm is missing, which brings ${NODE_PACKAGE}: install Node.js with npm.`);
+  // npm counts it as optional and leaves it out without an error when it cannot be fetched.
+  const said = result.code === 0 ? 'it could not be fetched' : failureLine(result).replace(/\.$/, '');
   throw new UserError(
-    result.code === undefined
-      ? `npm is missing, which brings ${NODE_PACKAGE}. Install Node.js with npm.`
-      : `npm could not bring ${NODE_PACKAGE}: ${failureLine(result).replace(/\.$/, '')}. Check the network and that ${project} is yours to write.`,
+    `npm could not bring ${NODE_PACKAGE}: ${said}. Check the network, and that ${project} is yours to write.`,
   );
 }
 

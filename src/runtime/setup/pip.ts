@@ -5,7 +5,7 @@ import { failureLine, runCommand, type CommandResult } from './command.js';
 import { megabytes, withProgress, type SetupLog } from './log.js';
 import { TENSORFLOW_VERSION, type WheelTarget } from './platform.js';
 
-type Command = readonly [string, ...string[]];
+export type Command = readonly [string, ...string[]];
 
 const CANDIDATES: readonly Command[] = [
   ['python3', '-m', 'pip'],
@@ -15,27 +15,31 @@ const CANDIDATES: readonly Command[] = [
   ['py', '-3', '-m', 'pip'],
 ];
 
-/** The first pip that answers. Throws UserError when there is none. */
-export async function findPip(): Promise<Command> {
+/** The first pip that answers. */
+export async function findPip(): Promise<Command | undefined> {
   for (const candidate of CANDIDATES)
     if ((await runCommand([...candidate, '--version'])).code === 0) return candidate;
-  throw new UserError(
-    'pip is missing, which fetches TensorFlow from PyPI. Install Python with pip ' +
-      '(Debian and Ubuntu: apt install python3-pip; Fedora: dnf install python3-pip; macOS: xcode-select --install).',
-  );
+  return undefined;
 }
 
 /** Wheels are chosen for this Python whatever Python runs pip: only libraries and headers are taken from them. */
 const WHEEL_PYTHON = ['--python-version', '3.12', '--implementation', 'cp', '--abi', 'cp312'];
 
-/** Fetches one wheel into `folder`; `work` is for pip's temporary files. */
+/** How `downloadWheel` and `installInto` fetch. */
+export interface PipOptions {
+  pip: Command;
+  log: SetupLog;
+  /** Empty folder for pip's temporary files. */
+  work: string;
+}
+
+/** Fetches one wheel into `folder`. */
 export async function downloadWheel(
   target: WheelTarget,
   folder: string,
-  work: string,
-  log: SetupLog,
+  options: PipOptions,
 ): Promise<string> {
-  await runPip(['download', '--no-deps', '--dest', folder], target, folder, work, log);
+  await runPip(['download', '--no-deps', '--dest', folder], target, folder, options);
   const wheels = (await readdir(folder)).filter((name) => name.endsWith('.whl'));
   if (wheels.length !== 1)
     throw new UserError(
@@ -45,23 +49,16 @@ export async function downloadWheel(
 }
 
 /** Installs a package with all that it depends on into `folder`. */
-export async function installInto(
-  target: WheelTarget,
-  folder: string,
-  work: string,
-  log: SetupLog,
-): Promise<void> {
-  await runPip(['install', '--no-compile', '--target', folder], target, folder, work, log);
+export async function installInto(target: WheelTarget, folder: string, options: PipOptions): Promise<void> {
+  await runPip(['install', '--no-compile', '--target', folder], target, folder, options);
 }
 
 async function runPip(
   command: readonly string[],
   target: WheelTarget,
   folder: string,
-  work: string,
-  log: SetupLog,
+  { pip, log, work }: PipOptions,
 ): Promise<void> {
-  const pip = await findPip();
   const requirement = `${target.requirement}==${TENSORFLOW_VERSION}`;
   log.step(`fetching ${requirement} from PyPI with ${pip.join(' ')}`);
   const result = await withProgress(

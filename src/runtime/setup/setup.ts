@@ -1,12 +1,13 @@
 import { UserError } from '../../errors.js';
 import { missingDriver, whyNoGpu } from '../gpu.js';
 import { probeBackend, type Probe, type TensorFlowLibrary } from '../probe.js';
-import { ensureAddon, placeAddon } from './addon.js';
+import { buildAddon, findAddon, findCompiler, placeAddon } from './addon.js';
 import { withCacheLock } from './cache.js';
 import type { SetupLog } from './log.js';
 import { ensureNodePackage } from './node-package.js';
-import { thisPlatform, wheelTarget, type Variant } from './platform.js';
-import { ensureTensorFlow } from './tensorflow.js';
+import { findPip } from './pip.js';
+import { thisPlatform, wheelTarget, type Variant, type WheelTarget } from './platform.js';
+import { fetchTensorFlow, findTensorFlow } from './tensorflow.js';
 
 export interface SetupOptions {
   /** TensorFlow with CUDA, and success only when it computes on a GPU. */
@@ -39,8 +40,7 @@ export async function setup({ gpu = false, log }: SetupOptions): Promise<SetupRe
     if ('unsupported' in platform) throw new UserError(`${platform.unsupported}.`);
     return await withCacheLock(log, async () => {
       const packageFolder = await ensureNodePackage(log);
-      const home = await ensureTensorFlow(platform.target, variant, log);
-      const addon = await ensureAddon(packageFolder, home, log);
+      const addon = await ensureAddon(packageFolder, platform.target, variant, log);
       const undo = await placeAddon(addon, packageFolder);
       log.step('trying it: starting TensorFlow and multiplying two matrices');
       const after = await probe(gpu);
@@ -60,6 +60,36 @@ export async function setup({ gpu = false, log }: SetupOptions): Promise<SetupRe
     return { changed: false, native: false, problem: error.message };
   }
 }
+
+/** The addon in the cache; what it is made of is fetched and built when it is not there. */
+async function ensureAddon(
+  packageFolder: string,
+  target: WheelTarget,
+  variant: Variant,
+  log: SetupLog,
+): Promise<string> {
+  const there = await findTensorFlow(target, variant);
+  const built = there && findAddon(packageFolder, there.folder);
+  if (built !== undefined) return built;
+  // Both before 270 MB are fetched in vain, and both in one message.
+  const pip = there === undefined ? await findPip() : undefined;
+  const compiler = await findCompiler();
+  const missing = [
+    ...(there === undefined && pip === undefined ? [MISSING_PIP] : []),
+    ...(compiler === undefined ? [MISSING_COMPILER] : []),
+  ];
+  if (missing.length > 0) throw new UserError(missing.join(' '));
+  const home = there ?? (await fetchTensorFlow(target, variant, pip!, log));
+  return buildAddon(packageFolder, home, compiler!, log);
+}
+
+const MISSING_PIP =
+  'pip is missing, which fetches TensorFlow from PyPI: install Python with pip ' +
+  '(Debian and Ubuntu: apt install python3-pip; Fedora: dnf install python3-pip; macOS: xcode-select --install).';
+
+const MISSING_COMPILER =
+  'A C++ compiler is missing, which builds the addon: install one ' +
+  '(Debian and Ubuntu: apt install g++; Fedora: dnf install gcc-c++; macOS: xcode-select --install).';
 
 const probe = (gpu: boolean): Promise<Probe> => probeBackend('node', gpu ? 'gpu' : 'cpu');
 

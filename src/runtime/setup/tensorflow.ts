@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { UserError } from '../../errors.js';
 import { cacheFolder, explainDisk, fillFolder, needSpace } from './cache.js';
 import { megabytes, type SetupLog } from './log.js';
-import { downloadWheel, installInto } from './pip.js';
+import { downloadWheel, installInto, type Command } from './pip.js';
 import { TENSORFLOW_VERSION, type Variant, type WheelTarget } from './platform.js';
 import { unpack } from './unpack.js';
 
@@ -59,17 +59,16 @@ export async function findTensorFlow(
 }
 
 /**
- * The TensorFlow in the cache, fetched from PyPI when it is not there.
+ * Fetches TensorFlow from PyPI into the cache.
  *
- * @throws UserError: pip missing, no network, disk full, wheel damaged
+ * @throws UserError: no network, disk full, wheel damaged
  */
-export async function ensureTensorFlow(
+export async function fetchTensorFlow(
   target: WheelTarget,
   variant: Variant,
+  pip: Command,
   log: SetupLog,
 ): Promise<TensorFlowHome> {
-  const there = await findTensorFlow(target, variant);
-  if (there !== undefined) return there;
   const folder = tensorflowFolder(variant);
   await mkdir(dirname(folder), { recursive: true }).catch((error: unknown) => {
     throw explainDisk(error, folder);
@@ -78,8 +77,8 @@ export async function ensureTensorFlow(
   await fillFolder(folder, async (temporary) => {
     const libraries =
       variant === 'cpu'
-        ? await fromWheel(target, temporary, log)
-        : await fromInstallation(target, temporary, log);
+        ? await fromWheel(target, temporary, pip, log)
+        : await fromInstallation(target, temporary, pip, log);
     for (const name of target.libraries)
       if (libraries[name] === undefined)
         throw new UserError(`the wheel of ${target.requirement} ${TENSORFLOW_VERSION} has no ${name}.`);
@@ -97,13 +96,14 @@ export async function ensureTensorFlow(
 async function fromWheel(
   target: WheelTarget,
   folder: string,
+  pip: Command,
   log: SetupLog,
 ): Promise<Record<string, number>> {
   const download = join(folder, 'download');
   const work = join(folder, 'work');
   await mkdir(download);
   await mkdir(work);
-  const wheel = await downloadWheel(target, download, work, log);
+  const wheel = await downloadWheel(target, download, { pip, log, work });
   const names = new Set<string>(target.libraries);
   log.step(`unpacking libraries and headers (${megabytes((await stat(wheel)).size)} packed)`);
   const sizes = await unpack(wheel, folder, (name) => names.has(name) || HEADERS.test(name), log);
@@ -116,13 +116,14 @@ async function fromWheel(
 async function fromInstallation(
   target: WheelTarget,
   folder: string,
+  pip: Command,
   log: SetupLog,
 ): Promise<Record<string, number>> {
   const site = join(folder, 'site');
   const work = join(folder, 'work');
   await mkdir(site);
   await mkdir(work);
-  await installInto(target, site, work, log);
+  await installInto(target, site, { pip, log, work });
   const headers = (await readdir(join(site, 'tensorflow', 'include'), { recursive: true }))
     .map((name) => `tensorflow/include/${name.replaceAll('\\', '/')}`)
     .filter((name) => HEADERS.test(name));
