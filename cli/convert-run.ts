@@ -15,6 +15,7 @@ export async function convert(file: string, options: ConvertCommandOptions, outp
     to: options.to,
     which: options.which,
     imgSize: options.inputSize,
+    notice: (line) => output.info(line),
     classNames: options.classes === undefined ? undefined : await readNames(options.classes),
   });
   result.notes.forEach((note) => output.info(note));

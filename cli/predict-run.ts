@@ -12,7 +12,7 @@ export async function runPredictCommand(
   output: Output,
 ): Promise<void> {
   await startCompute(options, output);
-  const { model, classNames, notes } = await loadClassifier(options);
+  const { model, classNames, notes } = await loadClassifier(options, (line) => output.info(line));
   notes.forEach((note) => output.info(note));
   const predictor = new Predictor(model, classNames);
   let failed = 0;

@@ -8,10 +8,12 @@ import { buildModel, parseModelName, RecNext, RegNet, type StateDict } from '../
 import { numbers } from '../models/model-weights.js';
 import type { Checkpoint } from './checkpoint.js';
 import { openCheckpoint } from './files.js';
+import { fetchFromHub } from './hub/fetch-weights.js';
+import { isHubSpec } from './hub/hub-spec.js';
 import { classNamesOf, imageSizeOf, parseMetadata } from './model-metadata.js';
 
 export interface LoadOptions {
-  /** File or folder: every format {@link openCheckpoint} reads. */
+  /** File or folder, every format {@link openCheckpoint} reads, or `hf://owner/repo` on the model hub. */
   weights: string;
   /** Which model it must be. Default: found from the names and shapes. */
   model?: string;
@@ -22,7 +24,7 @@ export interface LoadOptions {
   /** Image channels. Weights for 3 channels are converted as timm does. Default: the weights' own. */
   inChans?: number;
   /** Image side the model is to be used with. Default 224, or what the folder says. */
-  imgSize?: number;
+  imgSize?: number | readonly [height: number, width: number];
   distillation?: boolean;
   dropPath?: number;
   drop?: number;
@@ -30,6 +32,8 @@ export interface LoadOptions {
   onClassMismatch?: 'error' | 'reset';
   /** Seed of a fresh head. Default 0. */
   seed?: number;
+  /** Told what is fetched from the hub. */
+  notice?: (line: string) => void;
 }
 
 export interface LoadedModel {
@@ -47,11 +51,21 @@ export interface LoadedModel {
  */
 export async function loadModel(options: LoadOptions): Promise<LoadedModel> {
   if (options.model !== undefined) parseModelName(options.model);
-  const checkpoint = await openCheckpoint(options.weights, { which: options.which });
+  const checkpoint = await openCheckpoint(await localPath(options), { which: options.which });
   const classNames = classNamesOf(checkpoint.config);
   return checkpoint.format === 'tfjs-layers'
     ? fromLayersModel(checkpoint, options)
     : fromCheckpoint(checkpoint, options, classNames);
+}
+
+async function localPath({ weights, notice }: LoadOptions): Promise<string> {
+  if (isHubSpec(weights)) return fetchFromHub(weights, { notice });
+  if (/^https?:/.test(weights)) {
+    throw new UserError(
+      `${weights}: weights are read from files, folders and hf:// addresses; download it first`,
+    );
+  }
+  return weights;
 }
 
 function fromLayersModel(checkpoint: Checkpoint, options: LoadOptions): LoadedModel {
@@ -115,7 +129,9 @@ function pickOverrides({ distillation, dropPath, drop, imgSize }: LoadOptions): 
     ...(distillation === undefined ? {} : { distillation }),
     ...(dropPath === undefined ? {} : { dropPath }),
     ...(drop === undefined ? {} : { drop }),
-    ...(imgSize === undefined ? {} : { imgSize: [imgSize, imgSize] as const }),
+    ...(imgSize === undefined
+      ? {}
+      : { imgSize: typeof imgSize === 'number' ? ([imgSize, imgSize] as const) : imgSize }),
   };
 }
 

@@ -40,7 +40,7 @@ export async function evaluateData(
   options: EvaluateDataOptions,
   hooks: EvaluateDataHooks = {},
 ): Promise<EvaluationReport> {
-  const { model, classNames, notes } = await loadClassifier(options);
+  const { model, classNames, notes } = await loadClassifier(options, hooks.notice);
   try {
     notes.forEach((note) => hooks.notice?.(note));
     const data = await openDataset(options.data, { split: 'val', numClasses: model.numClasses });

@@ -1,3 +1,4 @@
+import { pretrainedSource } from '../convert/hub/hub-spec.js';
 import { loadModel } from '../convert/load-weights.js';
 import { UsageError } from '../errors.js';
 import { buildModel, replaceBatchnorm, type RecNext, type RegNet } from '../models/index.js';
@@ -8,6 +9,8 @@ export interface ClassifierOptions {
   readonly model?: string;
   /** File or folder. */
   readonly weights?: string;
+  /** The published weights of the model. */
+  readonly pretrained?: boolean;
   /** Weights drawn at random, for benchmarks: must be asked for. */
   readonly randomWeights?: boolean;
   /** Seed of random weights. */
@@ -27,24 +30,41 @@ export interface Classifier {
 }
 
 /** The model to evaluate or to predict with. Never one with random weights by accident. */
-export async function loadClassifier(options: ClassifierOptions): Promise<Classifier> {
-  const { weights, randomWeights = false, numClasses, inputSize: imgSize } = options;
-  if ((weights !== undefined) === randomWeights)
-    throw new UsageError(
-      randomWeights
-        ? '--weights and --random-weights exclude each other.'
-        : 'Weights are needed: give --weights FILE or FOLDER (or --random-weights, to measure speed).',
-    );
+export async function loadClassifier(
+  options: ClassifierOptions,
+  notice?: (line: string) => void,
+): Promise<Classifier> {
+  const { numClasses, inputSize: imgSize } = options;
+  const weights = weightsOf(options);
   const loaded =
     weights === undefined
       ? { model: randomModel(options), classNames: undefined, notes: [] }
-      : await loadModel({ weights, model: options.model, numClasses, imgSize });
+      : await loadModel({ weights, model: options.model, numClasses, imgSize, notice });
   const names = await classNames(loaded.model.numClasses, {
     file: options.classes,
     known: loaded.classNames,
     weights,
   });
   return { model: options.fuse ? fused(loaded.model) : loaded.model, classNames: names, notes: loaded.notes };
+}
+
+/** Undefined: weights drawn at random, which were asked for. */
+function weightsOf({
+  model,
+  weights,
+  pretrained = false,
+  randomWeights = false,
+}: ClassifierOptions): string | undefined {
+  if ([weights !== undefined, pretrained, randomWeights].filter(Boolean).length > 1)
+    throw new UsageError('--weights, --pretrained and --random-weights exclude each other: choose one.');
+  if (weights !== undefined || randomWeights) return weights;
+  if (!pretrained)
+    throw new UsageError(
+      'Weights are needed: give --weights FILE or FOLDER, --pretrained for the published ones, or --random-weights to measure speed.',
+    );
+  if (model === undefined)
+    throw new UsageError('--pretrained needs --model: whose published weights to load.');
+  return pretrainedSource(model);
 }
 
 function randomModel({ model, numClasses, inputSize: imgSize, seed }: ClassifierOptions): RecNext | RegNet {

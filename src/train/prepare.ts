@@ -95,7 +95,13 @@ async function studentOf(
   if (checkpoint !== undefined)
     return requireHeads((await loadModel({ ...options, weights: checkpoint, model: name })).model, config);
   if (finetune === undefined) return requireHeads(buildModel(name, options), config);
-  const loaded = await loadModel({ ...options, weights: finetune, model: name, onClassMismatch: 'reset' });
+  const loaded = await loadModel({
+    ...options,
+    weights: finetune,
+    model: name,
+    onClassMismatch: 'reset',
+    notice,
+  });
   loaded.notes.forEach((note) => notice(`${finetune}: ${note}`));
   return requireHeads(loaded.model, config);
 }
@@ -114,7 +120,7 @@ async function teacherOf(
   notice: (line: string) => void,
 ): Promise<RecNext | RegNet | undefined> {
   if (teacherPath === undefined || distillationType === 'none') return undefined;
-  const { model, classNames, notes } = await loadModel({ weights: teacherPath, model: teacherModel });
+  const { model, classNames, notes } = await loadModel({ weights: teacherPath, model: teacherModel, notice });
   notes.forEach((note) => notice(`${teacherPath}: ${note}`));
   if (model.numClasses !== data.numClasses)
     throw new UserError(
