@@ -23,7 +23,7 @@ export async function buildForNode(entry: string): Promise<{ folder: string; scr
       target: 'node20',
       // package.json names the modules with side effects as they are published, in dist.
       rollupOptions: {
-        treeshake: { moduleSideEffects: true },
+        treeshake: false,
         output: { entryFileNames: 'main.mjs', chunkFileNames: '[name]-[hash].mjs' },
       },
     },
