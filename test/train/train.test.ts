@@ -29,6 +29,7 @@ describeBackends(['cpu', 'node'], 'training run', () => {
       { config: { epochs: 5 } },
     );
     expect(result).toMatchObject({ epochs: 5, steps: 15, stopped: false });
+    expect(new Set(result.model.draws).size).toBe(15);
 
     const lines = (await readFile(logOf(path('run')), 'utf8')).trimEnd().split('\n');
     const log = lines.map((line) => JSON.parse(line) as Record<string, number>);

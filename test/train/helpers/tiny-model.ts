@@ -42,6 +42,8 @@ export class TinyModel implements ImageModel {
   readonly parameters = new Map<string, tf.Variable>();
   readonly parameterSpecs = new Map<string, WeightSpec & { layout: 'conv' | 'linear' | 'vector' }>();
   readonly buffers = new Map<string, tf.Variable>();
+  /** What stochastic depth drew, a line a training step. */
+  readonly draws: string[] = [];
   private readonly dropPath: number;
 
   constructor({ classes = 4, distillation = false, key = '', dropPath = 0 }: TinyOptions = {}) {
@@ -89,6 +91,7 @@ export class TinyModel implements ImageModel {
       const keep = 1 - this.dropPath;
       const batch = x.shape[0];
       const uniform = context.uniform?.('block', batch) ?? tf.randomUniform([batch]);
+      this.draws.push(uniform.dataSync().join());
       branch = branch.mul(uniform.less(keep).cast('float32').div(keep).reshape([batch, 1, 1, 1]));
     }
     const pooled = h.add(branch).mean([1, 2]) as tf.Tensor2D;
