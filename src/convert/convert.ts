@@ -1,9 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
 import { existsSync } from 'node:fs';
-import { readdir, stat, writeFile } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../errors.js';
 import { fuseOf, replaceBatchnorm, type RecNext, type RegNet } from '../models/index.js';
+import { writeFileAtomic } from '../runtime/files.js';
 import { writeFolder } from '../runtime/write-folder.js';
 import { writeSafetensors, writeTorch } from './files.js';
 import { layersModelFiles } from './layers-model.js';
@@ -85,13 +86,17 @@ async function writeModel(
   to: Target,
   classNames: readonly string[] | undefined,
 ): Promise<void> {
-  if (classNames !== undefined) await writeFile(join(folder, 'classes.txt'), classNames.join('\n') + '\n');
+  if (classNames !== undefined)
+    await writeFileAtomic(join(folder, 'classes.txt'), classNames.join('\n') + '\n');
   if (to === 'layers') {
     for (const { name, data } of await layersModelFiles(model, classNames))
-      await writeFile(join(folder, name), data);
+      await writeFileAtomic(join(folder, name), data);
     return;
   }
-  await writeFile(join(folder, 'config.json'), JSON.stringify(timmConfig(model, classNames), null, 2) + '\n');
+  await writeFileAtomic(
+    join(folder, 'config.json'),
+    JSON.stringify(timmConfig(model, classNames), null, 2) + '\n',
+  );
   if (to === 'safetensors')
     await writeSafetensors(join(folder, 'model.safetensors'), model.stateDict(), { format: 'pt' });
   else await writeTorch(join(folder, 'pytorch_model.bin'), model.stateDict());

@@ -5,34 +5,12 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { UserError } from '../../src/errors.js';
 import { selectBackend } from '../../src/runtime/backend.js';
+import { disk } from '../helpers/full-disk.js';
 import { tinyRun } from './helpers/tiny-run.js';
 
-const disk = vi.hoisted(() => ({ left: Infinity }));
-
-/** A disk that takes `disk.left` more bytes, then answers as a full one does. */
-vi.mock('node:fs/promises', async (original) => {
-  const real = await original<typeof fs>();
-  const full = () =>
-    Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC', syscall: 'write' });
-  return {
-    ...real,
-    open: async (...args: Parameters<typeof fs.open>) => {
-      const handle = await real.open(...args);
-      const write = handle.write.bind(handle) as (...args: unknown[]) => Promise<{ bytesWritten: number }>;
-      handle.write = (async (...written: unknown[]) => {
-        const result = await write(...written);
-        disk.left -= result.bytesWritten;
-        if (disk.left < 0) throw full();
-        return result;
-      }) as typeof handle.write;
-      return handle;
-    },
-    appendFile: async (...args: Parameters<typeof fs.appendFile>) => {
-      if (disk.left < String(args[1]).length) throw full();
-      return real.appendFile(...args);
-    },
-  };
-});
+vi.mock('node:fs/promises', async (original) =>
+  (await import('../helpers/full-disk.js')).fsOnFullDisk(original),
+);
 
 describe('a disk that fills up', () => {
   let path: string;
