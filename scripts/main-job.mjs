@@ -89,7 +89,7 @@ async function main() {
     'A student that learns from the teacher as well',
     student,
     '--epochs',
-    '8',
+    '9',
     '--teacher-path',
     join(teacher, 'best'),
   );
