@@ -1,4 +1,5 @@
 import { createLoader, evalTransform, openDataset } from '../data/index.js';
+import { smallInputNotice } from '../models/index.js';
 import { requireSameClasses } from './classes.js';
 import { evaluate, type EvaluateOptions } from './evaluate.js';
 import type { Metrics } from './metrics.js';
@@ -42,7 +43,7 @@ export async function evaluateData(
 ): Promise<EvaluationReport> {
   const { model, classNames, notes } = await loadClassifier(options, hooks.notice);
   try {
-    notes.forEach((note) => hooks.notice?.(note));
+    [...notes, smallInputNotice(model)].forEach((note) => note !== undefined && hooks.notice?.(note));
     const data = await openDataset(options.data, { split: 'val', numClasses: model.numClasses });
     requireSameClasses(classNames, options.weights ?? model.name, data.classes, data.source);
     const { dataConfig } = model;

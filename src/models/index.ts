@@ -10,6 +10,7 @@ export { listModels, parseModelName } from './names.js';
 export { published, type Published } from './published.js';
 export { RecNext } from './recnext.js';
 export { RegNet } from './regnet.js';
+export { smallInputNotice } from './small-input.js';
 export { SpecModel } from './spec-model.js';
 export type { RecNextConfig, RecNextOptions } from './recnext-config.js';
 export { fuseOf, replaceBatchnorm } from './replace-batchnorm.js';

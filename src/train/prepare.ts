@@ -10,7 +10,7 @@ import {
 } from '../data/index.js';
 import { UsageError, UserError } from '../errors.js';
 import { requireSameClasses } from '../eval/classes.js';
-import { buildModel, type RecNext, type RegNet } from '../models/index.js';
+import { buildModel, type RecNext, type RegNet, smallInputNotice } from '../models/index.js';
 import type { RunConfig } from './config.js';
 import type { TrainParts } from './train.js';
 
@@ -38,6 +38,8 @@ export async function prepareRun(
     );
   const val = await openValidation(config, data, notice);
   const model = await studentOf(config, data.numClasses, checkpoint, notice);
+  const small = smallInputNotice(model);
+  if (small !== undefined) notice(small);
   const teacher = await teacherOf(config, data, notice);
   announceMissing(config, notice);
   announceSlowAverage(config, Math.floor(data.length / config.batchSize), notice);

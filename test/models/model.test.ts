@@ -6,6 +6,7 @@ import {
   listModels,
   RecNext,
   replaceBatchnorm,
+  smallInputNotice,
 } from '../../src/models/index.js';
 import { adaptInputChannels } from '../../src/models/adapt-input.js';
 import { resolveRecNext, type RecNextOptions } from '../../src/models/recnext-config.js';
@@ -295,5 +296,21 @@ describeBackends(['cpu'], 'fresh weights', () => {
     expect(weight(1)).toEqual(weight(1));
     expect(weight(1)).not.toEqual(weight(2));
     expect(weight(1, 'recnext_a0')).toEqual(weight(1));
+  });
+});
+
+describeBackends(['cpu'], 'a small input', () => {
+  it('is computed, and told of when it is below the stride', () => {
+    const notice = (name: string, imgSize: number) => smallInputNotice(tiny(name, { imgSize }));
+    expect(notice('recnext_m0', 32)).toBeUndefined();
+    expect(notice('recnext_m0', 16)).toMatch(
+      /input 16x16 is smaller than the stride of recnext_m0 \(32\): from stages\.2 on/,
+    );
+    expect(notice('recnext_t', 32)).toMatch(/stride of recnext_t \(64\): from stages\.2 on/);
+  });
+
+  it('cannot be trained on where a channel has a single value', () => {
+    const model = tiny('recnext_m0');
+    expect(() => model.forwardTraining(image(8, 8, 3, 1))).toThrow(/one value/);
   });
 });
