@@ -1,4 +1,5 @@
 // Mutations of checkpoint files. Everything is drawn from a seed, so that a finding can be repeated.
+import { Buffer } from 'node:buffer';
 import { crc32 } from '../../dist/src/convert/read/crc32.js';
 
 /** A random generator (mulberry32): `next(n)` is a whole number from 0 to n-1. */

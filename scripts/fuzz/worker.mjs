@@ -1,5 +1,6 @@
 // Reads a range of mutations in one process without rights. Prints the number of each before reading it, so that a death
 // names its case, and a report as the last line.
+import { Buffer } from 'node:buffer';
 import { readFileSync, writeSync } from 'node:fs';
 import { basename } from 'node:path';
 import { encodeSafetensors } from '../../dist/src/convert/write/safetensors.js';
