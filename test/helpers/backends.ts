@@ -1,14 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
-import { createRequire } from 'node:module';
 import { beforeAll, describe } from 'vitest';
 import { selectBackend, type BackendName } from '../../src/runtime/backend.js';
-
-const require = createRequire(import.meta.url);
+import { loadNodeBackend } from '../../src/runtime/node-backend.js';
 
 function nodeBackendError(): string | undefined {
   try {
-    process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
-    require('@tensorflow/tfjs-node-gpu');
+    loadNodeBackend();
     return undefined;
   } catch (error) {
     return error instanceof Error ? error.message.split('\n')[0] : String(error);

@@ -1,5 +1,5 @@
 import envPaths from 'env-paths';
-import { mkdir, open, readFile, rename, rm, statfs } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm, stat, statfs } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -70,8 +70,9 @@ export async function withCacheLock<T>(log: SetupLog, work: () => Promise<T>): P
     await mkdir(folder, { recursive: true });
     while (!(await createLock(path))) {
       const owner = await lockOwner(path);
-      if (owner === 'gone') continue;
-      if (owner === 'dead') {
+      if (owner === 'gone') {
+        await sleep(20);
+      } else if (owner === 'dead') {
         log.step(`taking over ${path}: the set-up that made it is gone`);
         await rm(path, { force: true });
       } else {
@@ -88,6 +89,9 @@ export async function withCacheLock<T>(log: SetupLog, work: () => Promise<T>): P
     await rm(path, { force: true });
   }
 }
+
+/** A lock that cannot be read is being written, unless it is older than this. */
+const WRITING_MS = 10_000;
 
 interface LockOwner {
   pid: number;
@@ -106,21 +110,23 @@ async function createLock(path: string): Promise<boolean> {
   }
 }
 
-/** Of a process on another host nothing is known: it counts as running. */
+/** `gone`: the lock is no longer there, or is being written at this moment. */
 async function lockOwner(path: string): Promise<LockOwner | 'dead' | 'gone'> {
-  let text: string;
+  let owner: LockOwner;
   try {
-    text = await readFile(path, 'utf8');
+    owner = JSON.parse(await readFile(path, 'utf8')) as LockOwner;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 'gone';
-    throw error;
+    if (!(error instanceof SyntaxError)) throw error;
+    const age = Date.now() - (await stat(path)).mtimeMs;
+    return age > WRITING_MS ? 'dead' : 'gone';
   }
+  // Of a process on another host nothing is known: it counts as running.
+  if (owner.host !== hostname()) return owner;
   try {
-    const owner = JSON.parse(text) as LockOwner;
-    if (owner.host !== hostname()) return owner;
     process.kill(owner.pid, 0);
     return owner;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM' ? (JSON.parse(text) as LockOwner) : 'dead';
+    return (error as NodeJS.ErrnoException).code === 'EPERM' ? owner : 'dead';
   }
 }
