@@ -465,6 +465,11 @@ describe('forged zip archives', () => {
     await refused(torchZip(weights(), [entry]), 'corrupt', /claims to unpack to 2147483648/);
   });
 
+  it('a directory of thirty thousand empty entries', async () => {
+    const entries = Array.from({ length: 30_000 }, (_, i) => ({ name: `x/${i}`, data: '' }));
+    await refused(buildZip(entries), 'memory', /its list of entries/);
+  });
+
   it('every truncation is an error with a kind', async () => {
     const whole = torchZip(weights(), undefined, { zip64: true });
     for (let length = 1; length < whole.length; length++) {

@@ -220,8 +220,31 @@ describe('safetensors files', () => {
     [
       'half a million empty lists',
       safetensors(`{"w":[${'[],'.repeat(500_000)}0]}`),
-      'limit',
-      /more than \d+ values/,
+      'memory',
+      /parsing .* more than a file of/,
+    ],
+    [
+      'two hundred thousand empty tensors',
+      safetensors(
+        Object.fromEntries(
+          Array.from({ length: 200_000 }, (_, i) => [
+            `w${i}`,
+            { dtype: 'F32', shape: [0], data_offsets: [0, 0] },
+          ]),
+        ),
+        new Uint8Array(0),
+      ),
+      'memory',
+      /more than a file of/,
+    ],
+    [
+      'metadata of half a million fields',
+      safetensors({
+        __metadata__: Object.fromEntries(Array.from({ length: 500_000 }, (_, i) => [`k${i}`, ''])),
+        ...w(),
+      }),
+      'memory',
+      /more than a file of/,
     ],
     ['no tensors', safetensors({}, new Uint8Array(0)), 'no-weights', /holds no tensors/],
   ])('%s', async (_, bytes, kind, message) => {

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import type { Dataset } from '../../src/data/dataset.js';
 import { openDataset } from '../../src/data/open-dataset.js';
 import { tarBytes, temporaryFolders, writeTar } from './helpers/shards.js';
+import { asOrdinaryUser } from '../helpers/ordinary-user.js';
 
 const folder = temporaryFolders();
 
@@ -260,14 +261,3 @@ it('leaves the files as they are', async () => {
   await (await openDataset(file)).read(0);
   expect((await readFile(file)).equals(before)).toBe(true);
 });
-
-/** Permissions mean nothing to root, which CI runs as: gives the rights up while `body` runs. */
-async function asOrdinaryUser(body: () => Promise<void>): Promise<void> {
-  if (process.getuid?.() !== 0) return body();
-  process.seteuid!('nobody');
-  try {
-    await body();
-  } finally {
-    process.seteuid!(0);
-  }
-}

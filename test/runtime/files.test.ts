@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { UserError } from '../../src/errors.js';
 import { writeFileAtomic } from '../../src/runtime/files.js';
 import { disk } from '../helpers/full-disk.js';
+import { asOrdinaryUser } from '../helpers/ordinary-user.js';
 
 vi.mock('node:fs/promises', async (original) =>
   (await import('../helpers/full-disk.js')).fsOnFullDisk(original),
@@ -72,12 +73,11 @@ describe('writing a file whole or not at all', () => {
     await expect(writeFileAtomic(folder, '')).rejects.toThrow(/is a folder, expected a file name/);
   });
 
-  it.skipIf(process.platform === 'win32' || process.getuid?.() === 0)(
-    'says when it may not write',
-    async () => {
-      await fs.chmod(folder, 0o555);
+  it.skipIf(process.platform === 'win32')('says when it may not write', async () => {
+    await fs.chmod(folder, 0o555);
+    await asOrdinaryUser(async () => {
       await expect(writeFileAtomic(path, '')).rejects.toThrow(/no permission to write there/);
-      await fs.chmod(folder, 0o755);
-    },
-  );
+    });
+    await fs.chmod(folder, 0o755);
+  });
 });

@@ -1,6 +1,7 @@
 import { CheckpointError } from '../checkpoint-error.js';
 import type { ByteSource, SourceFolder } from '../source/byte-source.js';
 import { MAX_JSON_BYTES, parseJson } from './json.js';
+import { MemoryBudget } from './memory-budget.js';
 
 /** Files of a set must lie beside the file that lists them: plain names only. */
 export function checkFileName(file: unknown, where: string): string {
@@ -43,5 +44,9 @@ export async function readJsonFile(source: ByteSource): Promise<unknown> {
       source.name,
       `a JSON file of ${source.size} bytes; at most ${MAX_JSON_BYTES} are read`,
     );
-  return parseJson(await source.read(0, source.size), source.name);
+  return parseJson(
+    await source.read(0, source.size),
+    source.name,
+    new MemoryBudget(source.name, source.size),
+  );
 }

@@ -1,23 +1,20 @@
 import { CheckpointError } from '../checkpoint-error.js';
+import type { MemoryBudget } from './memory-budget.js';
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
-export interface JsonLimits {
-  /** Deepest nesting allowed. */
-  depth: number;
-  /** Most commas and brackets allowed: each stands for a value that will take memory. */
-  values: number;
-}
-
-/** Limits for the JSON files beside weights (config.json, index files, model.json). */
-export const JSON_LIMITS: JsonLimits = { depth: 64, values: 500_000 };
+/** Deepest nesting of the JSON files beside weights (config.json, index files, model.json). */
+const MAX_DEPTH = 64;
 
 /** Largest JSON file read at all: a model.json with its topology stays under a megabyte. */
 export const MAX_JSON_BYTES = 64 * 1024 * 1024;
 
-/** Counts structure before parsing, so that a file of brackets cannot fill the memory. */
-function checkStructure(bytes: Uint8Array, where: string, limits: JsonLimits): void {
+/** Bytes of memory a value takes while it is parsed and its keys are compared, rounded up. */
+const VALUE_COST = 320;
+
+/** Counts values before parsing, so that a file of brackets cannot fill the memory. */
+function countValues(bytes: Uint8Array, where: string, maxDepth: number): number {
   let depth = 0;
   let values = 0;
   let inString = false;
@@ -32,12 +29,11 @@ function checkStructure(bytes: Uint8Array, where: string, limits: JsonLimits): v
     else if (c === 0x2c) values++;
     else if (c === 0x7b || c === 0x5b) {
       values++;
-      if (++depth > limits.depth)
-        throw new CheckpointError('limit', where, `JSON nested deeper than ${limits.depth} levels`);
+      if (++depth > maxDepth)
+        throw new CheckpointError('limit', where, `JSON nested deeper than ${maxDepth} levels`);
     } else if (c === 0x7d || c === 0x5d) depth--;
-    if (values > limits.values)
-      throw new CheckpointError('limit', where, `JSON with more than ${limits.values} values`);
   }
+  return values;
 }
 
 /** Two equal keys in one object: parsers disagree on which one counts, so neither does. The text is valid JSON. */
@@ -65,8 +61,14 @@ function checkUniqueKeys(text: string, where: string): void {
 }
 
 /** Parses JSON from a file that may be hostile: bounded depth and count, strict UTF-8, no duplicate keys. */
-export function parseJson(bytes: Uint8Array, where: string, limits: JsonLimits = JSON_LIMITS): unknown {
-  checkStructure(bytes, where, limits);
+export function parseJson(
+  bytes: Uint8Array,
+  where: string,
+  budget: MemoryBudget,
+  maxDepth = MAX_DEPTH,
+): unknown {
+  const cost = VALUE_COST * countValues(bytes, where, maxDepth) + 2 * bytes.length;
+  budget.take(cost, `parsing ${where}`);
   let text: string;
   let value: unknown;
   try {
@@ -76,6 +78,7 @@ export function parseJson(bytes: Uint8Array, where: string, limits: JsonLimits =
     throw new CheckpointError('corrupt', where, `not valid JSON (${(cause as Error).message})`, { cause });
   }
   checkUniqueKeys(text, where);
+  budget.release(cost);
   return value;
 }
 

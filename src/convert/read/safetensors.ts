@@ -8,8 +8,11 @@ import { TensorRef, type Storage } from './tensor-ref.js';
 
 /** The format's own cap on its header. */
 const MAX_HEADER = 100_000_000;
-/** Bytes a value of the header takes in memory once parsed. */
-const VALUE_COST = 64;
+/** A name, its description, a list of numbers. */
+const MAX_DEPTH = 3;
+/** Bytes of memory that the descriptions of a tensor, and a field of the metadata, take. */
+const TENSOR_COST = 1500;
+const FIELD_COST = 200;
 
 const TYPES: Readonly<Record<string, TensorType>> = {
   F64: 'float64',
@@ -111,23 +114,21 @@ export async function openSafetensors(source: ByteSource, budget: MemoryBudget):
     );
   budget.take(length, 'its header');
   const bytes = await source.read(8, length);
-  const header = parseJson(bytes, `${where}: header`, {
-    depth: 3,
-    values: Math.max(10_000, Math.floor(length / 8)),
-  });
+  const header = parseJson(bytes, `${where}: header`, budget, MAX_DEPTH);
   budget.release(length);
   if (!isRecord(header)) throw new CheckpointError('corrupt', where, 'its header is no JSON object');
   const dataSize = source.size - 8 - length;
   const metadata = new Map<string, string>();
   const entries: Entry[] = [];
   for (const [name, value] of Object.entries(header)) {
-    budget.take(VALUE_COST * 8, 'its list of tensors');
+    budget.take(TENSOR_COST, 'its list of tensors');
     if (name !== '__metadata__') {
       entries.push(parseEntry(name, value, dataSize, where));
       continue;
     }
     if (!isRecord(value)) throw new CheckpointError('corrupt', where, '__metadata__ is no object');
     for (const [key, text] of Object.entries(value)) {
+      budget.take(FIELD_COST, 'its metadata');
       if (typeof text !== 'string')
         throw new CheckpointError('corrupt', where, `__metadata__ ${key} is no text`);
       metadata.set(key, text);

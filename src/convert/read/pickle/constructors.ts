@@ -14,9 +14,9 @@ export interface Construction {
   charge(bytes: number): void;
 }
 
-/** Bytes an element of an array, and an entry of a map or set, costs in memory. */
-export const SLOT_COST = 16;
-export const ENTRY_COST = 80;
+/** Bytes an element of an array, and an entry of a map or set, costs in memory, growing and copying included. */
+export const SLOT_COST = 24;
+export const ENTRY_COST = 120;
 
 type Constructor = (args: readonly PickleValue[], context: Construction) => PickleValue;
 

@@ -15,8 +15,9 @@ const COST = {
   map: 320,
   object: 480,
   entry: ENTRY_COST,
-  memo: 64,
-  text: 48,
+  memo: 96,
+  text: 64,
+  integer: 120,
 } as const;
 
 /** Opcodes of other protocols and of features torch.save has no use for, named for the message. */
@@ -226,9 +227,9 @@ class Machine implements Construction {
       case OP.BININT2:
         return this.push(reader.u16(), COST.slot);
       case OP.LONG1:
-        return this.push(reader.integer(reader.u8()), COST.text);
+        return this.push(reader.integer(reader.u8()), COST.integer);
       case OP.LONG4:
-        return this.push(reader.integer(reader.u32()), COST.text);
+        return this.push(reader.integer(reader.u32()), COST.integer);
       case OP.BINFLOAT:
         return this.push(reader.f64(), COST.slot);
       case OP.SHORT_BINUNICODE:
