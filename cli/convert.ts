@@ -1,5 +1,5 @@
 import { Option, type Command } from 'commander';
-import { addComputeOptions, integer, type ComputeOptions } from './shared/options.js';
+import { addComputeOptions, integer, number, type ComputeOptions } from './shared/options.js';
 import { Output } from './shared/output.js';
 
 interface ConvertCommandOptions extends ComputeOptions {
@@ -8,6 +8,9 @@ interface ConvertCommandOptions extends ComputeOptions {
   fuse?: true | 'full' | 'reference';
   to: 'layers' | 'safetensors' | 'pth';
   which?: string;
+  quantize?: 'float16' | 'uint8' | 'uint16';
+  shardSize?: number;
+  numClasses?: number;
   inputSize?: number;
   classes?: string;
 }
@@ -40,6 +43,15 @@ export function registerConvertCommand(program: Command): void {
       '--which <set>',
       'the weights to take where a file holds several: model, ema or a key. Default: model',
     )
+    .addOption(
+      new Option('--quantize <type>', 'store the weights of a LayersModel in fewer bytes').choices([
+        'float16',
+        'uint8',
+        'uint16',
+      ]),
+    )
+    .option('--shard-size <mb>', 'largest weight file of a LayersModel, MB (default: 4)', number(0.001, 1e6))
+    .option('--num-classes <n>', 'another number of classes: a fresh head; 0: none', integer(0, 1e6))
     .option('--input-size <n>', 'side of the image the model is for, pixels', integer(1, 65536))
     .option('--classes <file>', 'names of the classes, one a line');
   addComputeOptions(command).action(async (file: string, options: ConvertCommandOptions) => {

@@ -2,13 +2,14 @@ import * as tf from '@tensorflow/tfjs';
 import { existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { UserError } from '../errors.js';
+import { UsageError, UserError } from '../errors.js';
 import { fuseOf, replaceBatchnorm, type RecNext, type RegNet } from '../models/index.js';
 import { writeFileAtomic } from '../runtime/files.js';
 import { writeFolder } from '../runtime/write-folder.js';
 import { writeSafetensors, writeTorch } from './files.js';
-import { layersModelFiles } from './layers-model.js';
+import { layersModelFiles, type LayersModelOptions } from './layers-model.js';
 import { loadModel, type LoadOptions } from './load-weights.js';
+import type { Quantization } from './write/quantize.js';
 import { timmConfig } from './write/timm-config.js';
 
 export const TARGETS = ['layers', 'safetensors', 'pth'] as const;
@@ -21,6 +22,10 @@ export interface ConvertOptions extends LoadOptions {
   to?: Target;
   /** Fold batch norms: all of them (`full`) or as the reference does. Default: leave them. */
   fuse?: 'full' | 'reference';
+  /** Store the weights of a LayersModel in fewer bytes. Default: float32. */
+  quantize?: Quantization;
+  /** Largest weight file of a LayersModel, bytes. Default 4 MiB. */
+  shardBytes?: number;
   /** Names of the classes, to be kept beside the weights. Default: those the weights come with. */
   classNames?: readonly string[];
 }
@@ -40,7 +45,7 @@ export interface ConvertResult {
   readonly notes: readonly string[];
 }
 
-/** Beyond rounding: something is wrong, and nothing is written. */
+/** Beyond rounding: something is wrong, and nothing is written. Quantised weights may differ as much as they do. */
 const LIMIT = 1e-3;
 
 /**
@@ -48,7 +53,10 @@ const LIMIT = 1e-3;
  * and compared with what was read on a random image before it gets its name.
  */
 export async function convertCheckpoint(options: ConvertOptions): Promise<ConvertResult> {
-  const { output, to = 'layers' } = options;
+  const { output, to = 'layers', quantize } = options;
+  if (to !== 'layers' && (quantize ?? options.shardBytes) !== undefined) {
+    throw new UsageError(`--quantize and --shard-size are for --to layers, found --to ${to}`);
+  }
   await refuseForeignFolder(output);
   const { model, classNames = options.classNames, notes } = await loadModel(options);
   const names = checkNames(options.classNames ?? classNames, model.numClasses);
@@ -57,8 +65,8 @@ export async function convertCheckpoint(options: ConvertOptions): Promise<Conver
   await writeFolder(
     output,
     async (folder) => {
-      await writeModel(written, folder, to, names);
-      difference = await compareWithWritten(model, folder);
+      await writeModel(written, folder, to, { ...options, classNames: names });
+      difference = await compareWithWritten(model, folder, quantize === undefined ? LIMIT : Infinity);
     },
     { replace: true },
   );
@@ -84,12 +92,13 @@ async function writeModel(
   model: RecNext | RegNet,
   folder: string,
   to: Target,
-  classNames: readonly string[] | undefined,
+  options: LayersModelOptions,
 ): Promise<void> {
+  const { classNames } = options;
   if (classNames !== undefined)
     await writeFileAtomic(join(folder, 'classes.txt'), classNames.join('\n') + '\n');
   if (to === 'layers') {
-    for (const { name, data } of await layersModelFiles(model, classNames))
+    for (const { name, data } of await layersModelFiles(model, options))
       await writeFileAtomic(join(folder, name), data);
     return;
   }
@@ -105,6 +114,7 @@ async function writeModel(
 async function compareWithWritten(
   model: RecNext | RegNet,
   folder: string,
+  limit: number,
 ): Promise<{ abs: number; rel: number }> {
   const [channels, height, width] = model.dataConfig.inputSize;
   const image = tf.randomNormal<tf.Rank.R4>([1, height, width, channels], 0, 1, 'float32', 1);
@@ -117,7 +127,7 @@ async function compareWithWritten(
   const largest = expected!.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
   const abs = expected!.reduce((max, value, i) => Math.max(max, Math.abs(value - found![i]!)), 0);
   const rel = largest === 0 ? abs : abs / largest;
-  if (!(rel <= LIMIT)) {
+  if (!(rel <= limit) || !Number.isFinite(rel)) {
     throw new UserError(
       `${model.name}: the written model differs from the one read by ${abs} (largest logit ${largest}); nothing was written. Are there NaN or Inf among the weights?`,
     );

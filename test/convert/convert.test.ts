@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { convertCheckpoint } from '../../src/convert/convert.js';
 import { loadModel } from '../../src/convert/load-weights.js';
+import { float16Bits } from '../../src/convert/write/quantize.js';
 import { RecNext } from '../../src/models/index.js';
 import { resolveRecNext } from '../../src/models/recnext-config.js';
 import { writeSafetensors } from '../../src/convert/files.js';
@@ -128,6 +129,77 @@ describeBackends(['node', 'wasm', 'cpu'], 'converting', () => {
       a.model.dispose();
       b.model.dispose();
     }
+  });
+});
+
+describeBackends(['cpu'], 'a smaller LayersModel', () => {
+  it.each([
+    ['float16', 2, 3e-3],
+    ['uint16', 2, 1e-3],
+    ['uint8', 4, 0.2],
+  ] as const)('%s: fewer bytes, stock TF.js widens them', async (quantize, times, off) => {
+    const model = new RecNext(resolveRecNext('recnext_m0', { ...TINY, embedDim: [16, 32, 64, 128] }));
+    const weights = join(folder, 'w.safetensors');
+    await writeSafetensors(weights, model.stateDict());
+    model.dispose();
+    const [plain, small] = [join(folder, 'plain'), join(folder, 'small')];
+    const whole = await convertCheckpoint({ weights, output: plain, fuse: 'full', imgSize: 32 });
+    const result = await convertCheckpoint({
+      weights,
+      output: small,
+      fuse: 'full',
+      imgSize: 32,
+      quantize,
+      shardBytes: 50_000,
+    });
+    expect(whole.bytes / result.bytes).toBeGreaterThan(times * 0.8);
+    expect(result.maxRelDiff).toBeGreaterThan(whole.maxRelDiff);
+    expect(result.maxRelDiff).toBeLessThan(off);
+    const shards = readdirSync(small).filter((file) => file.endsWith('.bin'));
+    expect(shards.length).toBeGreaterThan(3);
+    const json = JSON.parse(readFileSync(join(small, 'model.json'), 'utf8')) as tf.io.ModelJSON;
+    const data = json.weightsManifest.flatMap(({ paths }) =>
+      paths.map((path) => readFileSync(join(small, path))),
+    );
+    const stock = tf.io.decodeWeights(
+      Uint8Array.from(Buffer.concat(data)).buffer,
+      json.weightsManifest.flatMap((group) => group.weights),
+    );
+    const { model: ours } = await loadModel({ weights: small });
+    for (const [name, variable] of ours.parameters)
+      expect(variable.dataSync(), name).toEqual(stock[name]!.dataSync());
+  });
+
+  it('rounds to half precision as IEEE 754 says', () => {
+    const cases: [number, number][] = [
+      [0, 0],
+      [-0, 0x8000],
+      [1, 0x3c00],
+      [-2, 0xc000],
+      [65504, 0x7bff],
+      [65519, 0x7bff],
+      [65520, 0x7c00],
+      [2 ** -14, 0x0400],
+      [2 ** -24, 0x0001],
+      [2 ** -25, 0x0000],
+      [1.5 * 2 ** -24, 0x0002],
+      [1 + 2 ** -11, 0x3c00],
+      [1 + 3 * 2 ** -11, 0x3c02],
+      [2047 * 2 ** -25, 0x0400],
+      [Infinity, 0x7c00],
+      [NaN, 0x7e00],
+    ];
+    for (const [value, bits] of cases) expect(float16Bits(value), String(value)).toBe(bits);
+  });
+
+  it('is for LayersModels only', async () => {
+    const convert = convertCheckpoint({
+      weights: 'x',
+      output: join(folder, 'o'),
+      to: 'pth',
+      quantize: 'uint8',
+    });
+    await expect(convert).rejects.toThrow(/are for --to layers, found --to pth/);
   });
 });
 
