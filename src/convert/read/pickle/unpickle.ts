@@ -18,6 +18,7 @@ const COST = {
   memo: 96,
   text: 64,
   integer: 120,
+  float: 48,
 } as const;
 
 /** Opcodes of other protocols and of features torch.save has no use for, named for the message. */
@@ -231,7 +232,7 @@ class Machine implements Construction {
       case OP.LONG4:
         return this.push(reader.integer(reader.u32()), COST.integer);
       case OP.BINFLOAT:
-        return this.push(reader.f64(), COST.slot);
+        return this.push(reader.f64(), COST.float);
       case OP.SHORT_BINUNICODE:
         return this.text(reader.u8());
       case OP.BINUNICODE:
