@@ -72,12 +72,13 @@ describe('the package', () => {
       script,
       `import * as tf from '@tensorflow/tfjs';
        import { buildModel, listModels, selectBackend } from 'recnext';
+       import { RecConv2d } from 'recnext/layers';
        await selectBackend('cpu');
        const model = buildModel('recnext_m0', { embedDim: [4, 8, 16, 32], depth: [1, 1, 1, 1], numClasses: 3 });
-       console.log(JSON.stringify({ models: listModels('recnext_*').length, shape: model.forward(tf.zeros([1, 32, 32, 3])).shape }));`,
+       console.log(JSON.stringify({ models: listModels('recnext_*').length, shape: model.forward(tf.zeros([1, 32, 32, 3])).shape, layer: RecConv2d.className }));`,
     );
     const { stdout } = await run(process.execPath, [script], { cwd: dirname(script) });
-    expect(JSON.parse(stdout)).toEqual({ models: 18, shape: [1, 3] });
+    expect(JSON.parse(stdout)).toEqual({ models: 18, shape: [1, 3], layer: 'RecConv2d' });
   });
 
   it('has types that a strict project compiles against', async () => {
