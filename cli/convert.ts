@@ -6,7 +6,7 @@ interface ConvertCommandOptions extends ComputeOptions {
   model?: string;
   output: string;
   fuse?: true | 'full' | 'reference';
-  to: 'layers' | 'safetensors' | 'pth';
+  to: 'layers' | 'safetensors' | 'pth' | 'hub';
   which?: string;
   quantize?: 'float16' | 'uint8' | 'uint16';
   shardSize?: number;
@@ -36,7 +36,7 @@ export function registerConvertCommand(program: Command): void {
         '--to <form>',
         'what to write: a TF.js LayersModel, safetensors with config.json, or a PyTorch file',
       )
-        .choices(['layers', 'safetensors', 'pth'])
+        .choices(['layers', 'safetensors', 'pth', 'hub'])
         .default('layers'),
     )
     .option(

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { existsSync } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
+import { mkdir, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UsageError, UserError } from '../errors.js';
 import { fuseOf, replaceBatchnorm, type RecNext, type RegNet } from '../models/index.js';
@@ -9,16 +9,17 @@ import { writeFolder } from '../runtime/write-folder.js';
 import { writeSafetensors, writeTorch } from './files.js';
 import { layersModelFiles, type LayersModelOptions } from './layers-model.js';
 import { loadModel, type LoadOptions } from './load-weights.js';
+import { modelCard } from './write/model-card.js';
 import type { Quantization } from './write/quantize.js';
 import { timmConfig } from './write/timm-config.js';
 
-export const TARGETS = ['layers', 'safetensors', 'pth'] as const;
+export const TARGETS = ['layers', 'safetensors', 'pth', 'hub'] as const;
 export type Target = (typeof TARGETS)[number];
 
 export interface ConvertOptions extends LoadOptions {
   /** Folder to write. */
   output: string;
-  /** Default `layers`: a TF.js LayersModel. */
+  /** Default `layers`: a TF.js LayersModel. `hub`: safetensors, a fused LayersModel and a model card, ready to upload. */
   to?: Target;
   /** Fold batch norms: all of them (`full`) or as the reference does. Default: leave them. */
   fuse?: 'full' | 'reference';
@@ -54,33 +55,35 @@ const LIMIT = 1e-3;
  */
 export async function convertCheckpoint(options: ConvertOptions): Promise<ConvertResult> {
   const { output, to = 'layers', quantize } = options;
-  if (to !== 'layers' && (quantize ?? options.shardBytes) !== undefined) {
-    throw new UsageError(`--quantize and --shard-size are for --to layers, found --to ${to}`);
+  if (to !== 'layers' && to !== 'hub' && (quantize ?? options.shardBytes) !== undefined) {
+    throw new UsageError(`--quantize and --shard-size are for --to layers and --to hub, found --to ${to}`);
   }
   await refuseForeignFolder(output);
   const { model, classNames = options.classNames, notes } = await loadModel(options);
   const names = checkNames(options.classNames ?? classNames, model.numClasses);
   const written = options.fuse === undefined ? model : replaceBatchnorm(model, options.fuse);
-  let difference = { abs: 0, rel: 0 };
+  let difference: Difference = { abs: 0, rel: 0 };
   await writeFolder(
     output,
     async (folder) => {
-      await writeModel(written, folder, to, { ...options, classNames: names });
-      difference = await compareWithWritten(model, folder, quantize === undefined ? LIMIT : Infinity);
+      const layersOptions = { ...options, classNames: names };
+      await writeModel(written, folder, to, layersOptions);
+      const limit = quantize === undefined ? LIMIT : Infinity;
+      difference = await compareWithWritten(model, folder, to === 'hub' ? LIMIT : limit);
+      if (to === 'hub') await writeHubFiles(model, written, folder, layersOptions, difference, limit);
     },
     { replace: true },
   );
-  const files = await readdir(output);
-  const sizes = await Promise.all(files.map(async (file) => (await stat(join(output, file))).size));
+  const files = await filesIn(output);
   const result = {
     model: model.name,
     numClasses: model.numClasses,
-    params: [...written.parameters.values()].reduce((sum, { size }) => sum + size, 0),
+    params: countParams(written),
     fused: fuseOf(written),
     maxAbsDiff: difference.abs,
     maxRelDiff: difference.rel,
-    bytes: sizes.reduce((sum, size) => sum + size, 0),
-    files: files.map((file) => join(output, file)),
+    bytes: totalBytes(files),
+    files: files.map(({ path }) => path),
     notes,
   };
   for (const built of new Set([model, written])) built.dispose();
@@ -106,16 +109,72 @@ async function writeModel(
     join(folder, 'config.json'),
     JSON.stringify(timmConfig(model, classNames), null, 2) + '\n',
   );
-  if (to === 'safetensors')
+  if (to === 'safetensors' || to === 'hub')
     await writeSafetensors(join(folder, 'model.safetensors'), model.stateDict(), { format: 'pt' });
   else await writeTorch(join(folder, 'pytorch_model.bin'), model.stateDict());
+}
+
+/** What a hub folder has besides weights in safetensors: a fused TF.js model, and the card with what was measured of both. */
+async function writeHubFiles(
+  model: RecNext | RegNet,
+  written: RecNext | RegNet,
+  folder: string,
+  options: LayersModelOptions,
+  difference: Difference,
+  limit: number,
+): Promise<void> {
+  const fused = fuseOf(written) === 'full' ? written : replaceBatchnorm(written, 'full');
+  const web = join(folder, 'tfjs');
+  await mkdir(web);
+  await writeModel(fused, web, 'layers', options);
+  const card = modelCard(model, {
+    classNames: options.classNames,
+    params: countParams(written),
+    paramsFused: countParams(fused),
+    safetensorsDiff: difference.rel,
+    tfjsDiff: (await compareWithWritten(model, web, limit)).rel,
+    safetensorsBytes: (await stat(join(folder, 'model.safetensors'))).size,
+    tfjsBytes: totalBytes(await filesIn(web)),
+  });
+  await writeFileAtomic(join(folder, 'README.md'), card);
+  if (fused !== written) fused.dispose();
+}
+
+interface Difference {
+  readonly abs: number;
+  /** Relative to the largest logit. */
+  readonly rel: number;
+}
+
+function countParams(model: RecNext | RegNet): number {
+  return [...model.parameters.values()].reduce((sum, { size }) => sum + size, 0);
+}
+
+interface FileSize {
+  readonly path: string;
+  readonly size: number;
+}
+
+async function filesIn(folder: string): Promise<FileSize[]> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  const files = await Promise.all(
+    entries.map(async (entry) => {
+      const path = join(folder, entry.name);
+      return entry.isDirectory() ? filesIn(path) : [{ path, size: (await stat(path)).size }];
+    }),
+  );
+  return files.flat();
+}
+
+function totalBytes(files: readonly FileSize[]): number {
+  return files.reduce((sum, { size }) => sum + size, 0);
 }
 
 async function compareWithWritten(
   model: RecNext | RegNet,
   folder: string,
   limit: number,
-): Promise<{ abs: number; rel: number }> {
+): Promise<Difference> {
   const [channels, height, width] = model.dataConfig.inputSize;
   const image = tf.randomNormal<tf.Rank.R4>([1, height, width, channels], 0, 1, 'float32', 1);
   const read = await loadModel({ weights: folder });

@@ -22,8 +22,7 @@ export async function writeFolder(
   try {
     await mkdir(temporary, { recursive: true });
     await fill(temporary);
-    for (const name of await readdir(temporary)) await sync(join(temporary, name));
-    await syncFolder(temporary);
+    await syncAll(temporary);
     await putInPlace(temporary, path);
     await syncFolder(dirname(path));
   } catch (error) {
@@ -50,6 +49,15 @@ async function putInPlace(temporary: string, path: string): Promise<void> {
 export async function removeTemporaries(parent: string): Promise<void> {
   for (const name of await readdir(parent))
     if (TEMPORARY.test(name)) await rm(join(parent, name), { recursive: true, force: true });
+}
+
+/** Everything in a folder, however deep, and the folder. */
+async function syncAll(folder: string): Promise<void> {
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    await (entry.isDirectory() ? syncAll(path) : sync(path));
+  }
+  await syncFolder(folder);
 }
 
 async function sync(path: string): Promise<void> {

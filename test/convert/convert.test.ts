@@ -192,6 +192,49 @@ describeBackends(['cpu'], 'a smaller LayersModel', () => {
     for (const [value, bits] of cases) expect(float16Bits(value), String(value)).toBe(bits);
   });
 
+  it('goes into a folder for a model hub, with a card of what was measured', async () => {
+    const model = new RecNext(resolveRecNext('recnext_m0', TINY));
+    const weights = join(folder, 'w.safetensors');
+    await writeSafetensors(weights, model.stateDict());
+    model.dispose();
+    const output = join(folder, 'hub');
+    const before = tf.memory().numTensors;
+    const result = await convertCheckpoint({
+      weights,
+      output,
+      to: 'hub',
+      quantize: 'float16',
+      imgSize: 32,
+      classNames: digits(),
+    });
+    expect(tf.memory().numTensors).toBe(before);
+    expect(readdirSync(output).sort()).toEqual([
+      'README.md',
+      'classes.txt',
+      'config.json',
+      'model.safetensors',
+      'tfjs',
+    ]);
+    expect(result.files.map((file) => file.slice(output.length + 1))).toContain(join('tfjs', 'model.json'));
+    const card = readFileSync(join(output, 'README.md'), 'utf8');
+    expect(card).toMatch(/^---\ntags:\n {2}- image-classification\n/);
+    expect(card).toMatch(/\| `model\.safetensors` \| .* \| 23,822 \| 0\.1 MB \| 0\.0e\+0 \|/);
+    const fused = /\| `tfjs\/` \| .* \| ([\d,]+) \| 0\.\d MB \| (\d\.\de-\d) \|/.exec(card)!;
+    expect(Number(fused[1]!.replace(',', ''))).toBeLessThan(23_822);
+    expect(Number(fused[2])).toBeGreaterThan(1e-6);
+    expect(card).toMatch(/0 0, 1 1, 2 2, /);
+    const { model: again, classNames } = await loadModel({ weights: output });
+    expect(classNames).toEqual(digits());
+    expect(again.numClasses).toBe(10);
+    again.dispose();
+    const { model: web } = await loadModel({ weights: join(output, 'tfjs') });
+    expect([...web.parameters.keys()].some((name) => name.includes('norm'))).toBe(false);
+    web.dispose();
+    await expect(convertCheckpoint({ weights, output, to: 'hub' })).rejects.toThrow(
+      /holds "(README\.md|tfjs)"/,
+    );
+  });
+
   it('is for LayersModels only', async () => {
     const convert = convertCheckpoint({
       weights: 'x',
@@ -199,7 +242,7 @@ describeBackends(['cpu'], 'a smaller LayersModel', () => {
       to: 'pth',
       quantize: 'uint8',
     });
-    await expect(convert).rejects.toThrow(/are for --to layers, found --to pth/);
+    await expect(convert).rejects.toThrow(/are for --to layers and --to hub, found --to pth/);
   });
 });
 
