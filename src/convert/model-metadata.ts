@@ -1,17 +1,32 @@
 import { z } from 'zod';
 import type { FuseMode } from '../layers/spec/primitives.js';
 import type { RecNextConfig, RegNet, RecNext } from '../models/index.js';
+import type { Preprocessing } from '../models/image-model.js';
 import type { RegNetConfig } from '../models/regnet-config.js';
 import { CheckpointError } from './checkpoint-error.js';
 
 const whole = z.number().int().nonnegative();
 const list = z.array(z.number().nonnegative()).max(16);
 const fuse = z.enum(['none', 'reference', 'full'] satisfies FuseMode[]);
+const numberList = z.array(z.number().finite()).min(1).max(1000);
+const INTERPOLATIONS = ['bicubic', 'bilinear', 'lanczos', 'nearest', 'box', 'hamming'] as const;
+const CROP_MODES = ['center', 'squash', 'border'] as const;
+const preprocessing = z
+  .object({
+    mean: numberList,
+    std: z.array(z.number().positive().finite()).min(1).max(1000),
+    interpolation: z.enum(INTERPOLATIONS),
+    cropPct: z.number().positive().max(1),
+    cropMode: z.enum(CROP_MODES),
+  })
+  .partial();
+
 const common = {
   name: z.string().max(100),
   numClasses: whole,
   inChans: whole.positive(),
   imgSize: z.tuple([whole, whole]),
+  preprocessing: preprocessing.optional(),
 };
 
 const recNext = z.object({
@@ -91,3 +106,30 @@ export function imageSizeOf(config: unknown): readonly [height: number, width: n
   const [, height, width] = parsed.data.pretrained_cfg.input_size;
   return [height, width];
 }
+
+/** How a timm-style config.json (`pretrained_cfg`) wants images, and what of it this toolkit does not know. */
+export function preprocessingOf(config: unknown): {
+  preprocessing: Preprocessing;
+  unknown: readonly string[];
+} {
+  const cfg = z.object({ pretrained_cfg: z.record(z.string(), z.unknown()) }).safeParse(config);
+  if (!cfg.success) return { preprocessing: {}, unknown: [] };
+  const found: Record<string, unknown> = {};
+  const unknown: string[] = [];
+  for (const [theirs, ours] of Object.entries(TIMM_KEYS)) {
+    const value = cfg.data.pretrained_cfg[theirs];
+    if (value === undefined || value === null) continue;
+    if (preprocessing.shape[ours].safeParse(value).success) found[ours] = value;
+    else unknown.push(`${theirs} ${JSON.stringify(value)}`);
+  }
+  return { preprocessing: found, unknown };
+}
+
+/** timm's names of what `preprocessing` holds. */
+const TIMM_KEYS = {
+  mean: 'mean',
+  std: 'std',
+  interpolation: 'interpolation',
+  crop_pct: 'cropPct',
+  crop_mode: 'cropMode',
+} as const;

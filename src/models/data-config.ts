@@ -1,21 +1,26 @@
-import type { DataConfig } from './image-model.js';
-import type { RecNextConfig } from './recnext-config.js';
+import type { DataConfig, Preprocessing } from './image-model.js';
 
 export const IMAGENET_MEAN = [0.485, 0.456, 0.406] as const;
 export const IMAGENET_STD = [0.229, 0.224, 0.225] as const;
 
-/** How every published RecNeXt was evaluated: short side to size / 0.875, bicubic, centre crop, ImageNet mean and std. */
-export function recNextDataConfig({
-  inChans,
-  imgSize,
-}: Pick<RecNextConfig, 'inChans' | 'imgSize'>): DataConfig {
+/**
+ * How a model wants its images: short side to size / cropPct, bicubic, centre crop, ImageNet mean and std, but for what
+ * `preprocessing` says otherwise. Means and deviations for another number of channels than the model has are left out.
+ */
+export function dataConfigOf(
+  { inChans, imgSize }: { inChans: number; imgSize: readonly [number, number] },
+  cropPct: number,
+  { mean, std, ...rest }: Preprocessing = {},
+): DataConfig {
+  const fits = mean?.length === inChans && std?.length === inChans;
   return {
     inputSize: [inChans, ...imgSize],
-    mean: perChannel(IMAGENET_MEAN, inChans),
-    std: perChannel(IMAGENET_STD, inChans),
+    mean: fits ? mean : perChannel(IMAGENET_MEAN, inChans),
+    std: fits ? std : perChannel(IMAGENET_STD, inChans),
     interpolation: 'bicubic',
-    cropPct: 0.875,
+    cropPct,
     cropMode: 'center',
+    ...rest,
   };
 }
 

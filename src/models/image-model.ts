@@ -29,10 +29,13 @@ export interface DataConfig {
   readonly inputSize: readonly [number, number, number];
   readonly mean: readonly number[];
   readonly std: readonly number[];
-  readonly interpolation: 'bicubic' | 'bilinear';
+  readonly interpolation: 'bicubic' | 'bilinear' | 'lanczos' | 'nearest' | 'box' | 'hamming';
   readonly cropPct: number;
   readonly cropMode: 'center' | 'squash' | 'border';
 }
+
+/** What a fine-tuned model may want otherwise than the published ones. */
+export type Preprocessing = Partial<Omit<DataConfig, 'inputSize'>>;
 
 /**
  * What training, evaluation and conversion need of a classifier (RecNeXt of every series, RegNetY).

@@ -1,5 +1,6 @@
 import { UsageError } from '../errors.js';
 import type { FuseMode } from '../layers/spec/primitives.js';
+import type { Preprocessing } from './image-model.js';
 import { parseModelName } from './names.js';
 import type { Variant } from './variants.js';
 
@@ -16,6 +17,8 @@ export interface RecNextConfig extends Omit<Variant, 'dropPath'> {
   readonly fuse: FuseMode;
   /** [height, width] the model is meant for; any other works too. */
   readonly imgSize: readonly [number, number];
+  /** What its images need otherwise than the published models'. */
+  readonly preprocessing?: Preprocessing;
 }
 
 /** What may be chosen when a model is built, named as timm names it. */
@@ -34,6 +37,8 @@ export interface RecNextOptions {
   drop?: number;
   /** Batch norms folded away. Default `none`. */
   fuse?: FuseMode;
+  /** Mean, deviation, interpolation, crop: where they are other than the published models'. */
+  preprocessing?: Preprocessing;
   /** Other widths or depths than the variant's (the reference's constructor arguments `embed_dim`, `depth`, …). */
   embedDim?: readonly number[];
   depth?: readonly number[];
@@ -61,6 +66,7 @@ export function resolveRecNext(name: string, options: RecNextOptions = {}): RecN
     drop: options.drop ?? 0,
     fuse: options.fuse ?? 'none',
     imgSize: typeof imgSize === 'number' ? [imgSize, imgSize] : imgSize,
+    ...(options.preprocessing === undefined ? {} : { preprocessing: options.preprocessing }),
   });
 }
 

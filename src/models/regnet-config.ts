@@ -1,5 +1,6 @@
 import { childCost, type ModuleSpec } from '../layers/spec/module-spec.js';
 import { bnConv, fcHead, regNetStage } from '../layers/spec/regnet.js';
+import type { Preprocessing } from './image-model.js';
 import type { RegNetVariant } from './variants.js';
 
 const STEM_WIDTH = 32;
@@ -9,6 +10,7 @@ export interface RegNetConfig extends RegNetVariant {
   readonly inChans: number;
   readonly imgSize: readonly [number, number];
   readonly fused: boolean;
+  readonly preprocessing?: Preprocessing;
 }
 
 export function regNetSpec(config: RegNetConfig): ModuleSpec {
@@ -55,15 +57,17 @@ export interface RegNetOptions {
   inChans?: number;
   imgSize?: number | readonly [number, number];
   fused?: boolean;
+  preprocessing?: Preprocessing;
 }
 
 export function resolveRegNet(variant: RegNetVariant, options: RegNetOptions = {}): RegNetConfig {
-  const { numClasses = 1000, inChans = 3, imgSize = 224, fused = false } = options;
+  const { numClasses = 1000, inChans = 3, imgSize = 224, fused = false, preprocessing } = options;
   return {
     ...variant,
     numClasses,
     inChans,
     imgSize: typeof imgSize === 'number' ? [imgSize, imgSize] : imgSize,
     fused,
+    ...(preprocessing === undefined ? {} : { preprocessing }),
   };
 }

@@ -1,5 +1,5 @@
 import { randomWeights, type WeightSource } from '../layers/initial-weights.js';
-import { IMAGENET_MEAN, IMAGENET_STD } from './data-config.js';
+import { dataConfigOf } from './data-config.js';
 import { regNetSpec, type RegNetConfig } from './regnet-config.js';
 import { SpecModel } from './spec-model.js';
 
@@ -12,14 +12,7 @@ export class RegNet extends SpecModel {
       regNetSpec(config),
       {
         ...config,
-        dataConfig: {
-          inputSize: [config.inChans, ...config.imgSize],
-          mean: [...IMAGENET_MEAN],
-          std: [...IMAGENET_STD],
-          interpolation: 'bicubic',
-          cropPct: config.cropPct,
-          cropMode: 'center',
-        },
+        dataConfig: dataConfigOf(config, config.cropPct, config.preprocessing),
       },
       source,
     );

@@ -1,5 +1,13 @@
 import * as tf from '@tensorflow/tfjs';
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -129,6 +137,49 @@ describeBackends(['node', 'wasm', 'cpu'], 'converting', () => {
       a.model.dispose();
       b.model.dispose();
     }
+  });
+});
+
+describeBackends(['cpu'], 'preprocessing', () => {
+  it('comes from config.json, stays through every form, and what is not known is said', async () => {
+    const model = new RecNext(resolveRecNext('recnext_m0', TINY));
+    const source = join(folder, 'timm');
+    mkdirSync(source);
+    await writeSafetensors(join(source, 'model.safetensors'), model.stateDict());
+    model.dispose();
+    const cfg = {
+      input_size: [3, 40, 48],
+      mean: [0.5, 0.5, 0.5],
+      std: [0.25, 0.25, 0.25],
+      interpolation: 'bilinear',
+      crop_pct: 1,
+    };
+    const write = (more: object): void => {
+      writeFileSync(join(source, 'config.json'), JSON.stringify({ pretrained_cfg: { ...cfg, ...more } }));
+    };
+    write({ crop_mode: 'squash' });
+    const expected = {
+      inputSize: [3, 40, 48],
+      mean: cfg.mean,
+      std: cfg.std,
+      interpolation: 'bilinear',
+      cropPct: 1,
+      cropMode: 'squash',
+    };
+    for (const to of ['layers', 'safetensors'] as const) {
+      const output = join(folder, to);
+      await convertCheckpoint({ weights: source, output, to, fuse: 'full' });
+      const { model: read } = await loadModel({ weights: output });
+      expect(read.dataConfig).toEqual(expected);
+      read.dispose();
+    }
+    write({ crop_mode: 'random', std: [0, 1, 1] });
+    const { model: other, notes } = await loadModel({ weights: source });
+    expect(other.dataConfig).toMatchObject({ cropMode: 'center', std: [0.229, 0.224, 0.225] });
+    expect(notes.join('\n')).toMatch(
+      /config\.json asks for std \[0,1,1\], which is not known.*\n.*crop_mode "random"/,
+    );
+    other.dispose();
   });
 });
 
