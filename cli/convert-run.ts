@@ -3,6 +3,7 @@ import { convertCheckpoint } from '../src/convert/convert.js';
 import { UserError } from '../src/errors.js';
 import type { ConvertCommandOptions } from './convert.js';
 import { startCompute } from './shared/compute.js';
+import { showDownloads } from './shared/download-progress.js';
 import type { Output } from './shared/output.js';
 
 export async function convert(file: string, options: ConvertCommandOptions, output: Output): Promise<void> {
@@ -19,7 +20,7 @@ export async function convert(file: string, options: ConvertCommandOptions, outp
     numClasses: options.numClasses,
     onClassMismatch: 'reset',
     imgSize: options.inputSize,
-    notice: (line) => output.info(line),
+    ...showDownloads(output),
     classNames: options.classes === undefined ? undefined : await readNames(options.classes),
   });
   result.notes.forEach((note) => output.info(note));

@@ -1,13 +1,14 @@
 import { evaluateData } from '../src/eval/evaluate-data.js';
 import type { EvalCommandOptions } from './eval.js';
 import { startCompute } from './shared/compute.js';
+import { showDownloads } from './shared/download-progress.js';
 import type { Output, Progress } from './shared/output.js';
 
 export async function runEvalCommand(options: EvalCommandOptions, output: Output): Promise<void> {
   const backend = await startCompute(options, output);
   let progress: Progress | undefined;
   const report = await evaluateData(options, {
-    notice: (line) => output.info(line),
+    ...showDownloads(output),
     onStart: (images) => {
       progress = output.progress('evaluating', images);
     },

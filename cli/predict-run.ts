@@ -4,6 +4,7 @@ import { loadClassifier } from '../src/eval/load-classifier.js';
 import { Predictor } from '../src/eval/predict.js';
 import type { PredictCommandOptions } from './predict.js';
 import { startCompute } from './shared/compute.js';
+import { showDownloads } from './shared/download-progress.js';
 import type { Output } from './shared/output.js';
 
 export async function runPredictCommand(
@@ -12,7 +13,7 @@ export async function runPredictCommand(
   output: Output,
 ): Promise<void> {
   await startCompute(options, output);
-  const { model, classNames, notes } = await loadClassifier(options, (line) => output.info(line));
+  const { model, classNames, notes } = await loadClassifier(options, showDownloads(output));
   notes.forEach((note) => output.info(note));
   const predictor = new Predictor(model, classNames);
   let failed = 0;

@@ -3,6 +3,7 @@ import { flagLayer, readConfigFile } from '../src/train/load-config.js';
 import { resumeRun, startRun, type RunHooks } from '../src/train/run.js';
 import { UsageError } from '../src/errors.js';
 import { startCompute } from './shared/compute.js';
+import { showDownloads } from './shared/download-progress.js';
 import type { Output } from './shared/output.js';
 import { StopSignal } from './shared/stop-signal.js';
 import { TrainProgress } from './train-progress.js';
@@ -24,6 +25,7 @@ export async function runTrainCommand(
   const hooks: RunHooks = {
     signal: stop.signal,
     notice: (line) => output.info(line),
+    startProgress: showDownloads(output).startProgress,
     onStart: (resolved, folder) => {
       output.info(`run folder: ${folder}`);
       progress.start(resolved.epochs);

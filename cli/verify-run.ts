@@ -2,13 +2,14 @@ import Table from 'cli-table3';
 import { UserError } from '../src/errors.js';
 import { verifyCheckpoint, type VerifyCheck } from '../src/eval/verify/verify.js';
 import { startCompute } from './shared/compute.js';
+import { showDownloads } from './shared/download-progress.js';
 import type { Output } from './shared/output.js';
 import { COMPACT } from './shared/table.js';
 import type { VerifyCommandOptions } from './verify.js';
 
 export async function runVerifyCommand(options: VerifyCommandOptions, output: Output): Promise<void> {
   const backend = await startCompute(options, output);
-  const result = await verifyCheckpoint(options);
+  const result = await verifyCheckpoint({ ...options, ...showDownloads(output) });
   result.notes.forEach((note) => output.info(note));
   const verdict = `${result.model} on ${backend}: ${result.passed ? 'passed' : 'FAILED'}, worst layer ${result.worstLayer}`;
   output.result({ ...result, backend }, [...result.checks.map(text), verdict].join('\n'));

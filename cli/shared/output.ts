@@ -30,13 +30,20 @@ export class Output {
     process.stderr.write(`error: ${line}\n`);
   }
 
-  /** A progress bar on a terminal, plain lines elsewhere (at tenths, at most one in five seconds), nothing with `--quiet`. */
-  progress(label: string, total: number): Progress {
+  /**
+   * A progress bar on a terminal, plain lines elsewhere (at tenths, at most one in five seconds), nothing with `--quiet`.
+   *
+   * @param format how a number of things done is written. Default: as it is
+   */
+  progress(label: string, total: number, format: Format = String): Progress {
     if (this.quiet) return { update() {}, done() {} };
-    if (process.stderr.isTTY) return terminalBar(label, total);
-    return plainLines(label, total, (line) => this.info(line));
+    if (process.stderr.isTTY) return terminalBar(label, total, format);
+    return plainLines(label, total, format, (line) => this.info(line));
   }
 }
+
+/** How a number of things done is written. */
+type Format = (value: number) => string;
 
 export interface Progress {
   /** `value` of `total` is done; `note` stands behind the bar. */
@@ -44,12 +51,14 @@ export interface Progress {
   done(note?: string): void;
 }
 
-function terminalBar(label: string, total: number): Progress {
+function terminalBar(label: string, total: number, format: Format): Progress {
   const bar = new SingleBar({
     format: `${label} [{bar}] {value}/{total} {eta_formatted} {note}`,
     stream: process.stderr,
     hideCursor: true,
     clearOnComplete: false,
+    formatValue: (value, _options, type) =>
+      type === 'value' || type === 'total' ? format(value) : String(value),
   });
   bar.start(total, 0, { note: '' });
   return {
@@ -64,7 +73,7 @@ function terminalBar(label: string, total: number): Progress {
 /** Least time between two plain lines: what is done sooner needs no progress. */
 const QUIET_MS = 5000;
 
-function plainLines(label: string, total: number, print: (line: string) => void): Progress {
+function plainLines(label: string, total: number, format: Format, print: (line: string) => void): Progress {
   let next = 1;
   let last = performance.now();
   return {
@@ -72,7 +81,7 @@ function plainLines(label: string, total: number, print: (line: string) => void)
       if (value * 10 < next * total || performance.now() - last < QUIET_MS) return;
       next = Math.floor((value * 10) / total) + 1;
       last = performance.now();
-      print(`${label}: ${value}/${total}${note === undefined ? '' : ` ${note}`}`);
+      print(`${label}: ${format(value)}/${format(total)}${note === undefined ? '' : ` ${note}`}`);
     },
     done(note) {
       if (note !== undefined) print(`${label}: ${note}`);

@@ -8,12 +8,13 @@ import { buildModel, parseModelName, RecNext, RegNet, type StateDict } from '../
 import { numbers } from '../models/model-weights.js';
 import type { Checkpoint } from './checkpoint.js';
 import { openCheckpoint } from './files.js';
-import { fetchFromHub } from './hub/fetch-weights.js';
-import { isHubSpec } from './hub/hub-spec.js';
-import { classNamesOf, imageSizeOf, parseMetadata } from './model-metadata.js';
+import type { FetchOptions } from './hub/fetch-options.js';
+import { resolveWeights, weightsLabel } from './hub/resolve-weights.js';
+import { classNamesOf, imageSizeOf, parseMetadata, preprocessingOf } from './model-metadata.js';
 
-export interface LoadOptions {
-  /** File or folder, every format {@link openCheckpoint} reads, or `hf://owner/repo` on the model hub. */
+/** The options of fetching count where weights are not on this machine. */
+export interface LoadOptions extends FetchOptions {
+  /** File or folder, every format {@link openCheckpoint} reads, or what {@link resolveWeights} fetches: `hf://owner/repo`, `https://…`. */
   weights: string;
   /** Which model it must be. Default: found from the names and shapes. */
   model?: string;
@@ -32,8 +33,6 @@ export interface LoadOptions {
   onClassMismatch?: 'error' | 'reset';
   /** Seed of a fresh head. Default 0. */
   seed?: number;
-  /** Told what is fetched from the hub. */
-  notice?: (line: string) => void;
 }
 
 export interface LoadedModel {
@@ -42,6 +41,8 @@ export interface LoadedModel {
   readonly classNames: readonly string[] | undefined;
   /** For people: which weights of a file were used, what was re-initialised. */
   readonly notes: readonly string[];
+  /** Where the weights are on this machine. */
+  readonly path: string;
 }
 
 /**
@@ -51,24 +52,17 @@ export interface LoadedModel {
  */
 export async function loadModel(options: LoadOptions): Promise<LoadedModel> {
   if (options.model !== undefined) parseModelName(options.model);
-  const checkpoint = await openCheckpoint(await localPath(options), { which: options.which });
-  const classNames = classNamesOf(checkpoint.config);
-  return checkpoint.format === 'tfjs-layers'
-    ? fromLayersModel(checkpoint, options)
-    : fromCheckpoint(checkpoint, options, classNames);
+  const path = await resolveWeights(options.weights, options);
+  const checkpoint = await openCheckpoint(path, { which: options.which });
+  const named = { ...options, weights: weightsLabel(options.weights) };
+  const loaded =
+    checkpoint.format === 'tfjs-layers'
+      ? fromLayersModel(checkpoint, named)
+      : fromCheckpoint(checkpoint, named, classNamesOf(checkpoint.config));
+  return { ...loaded, path };
 }
 
-async function localPath({ weights, notice }: LoadOptions): Promise<string> {
-  if (isHubSpec(weights)) return fetchFromHub(weights, { notice });
-  if (/^https?:/.test(weights)) {
-    throw new UserError(
-      `${weights}: weights are read from files, folders and hf:// addresses; download it first`,
-    );
-  }
-  return weights;
-}
-
-function fromLayersModel(checkpoint: Checkpoint, options: LoadOptions): LoadedModel {
+function fromLayersModel(checkpoint: Checkpoint, options: LoadOptions): Omit<LoadedModel, 'path'> {
   const { config, classNames } = parseMetadata(checkpoint.config, options.weights);
   const overrides = pickOverrides(options);
   const model =
@@ -93,14 +87,16 @@ function fromCheckpoint(
   checkpoint: Checkpoint,
   options: LoadOptions,
   classNames: readonly string[] | undefined,
-): LoadedModel {
+): Omit<LoadedModel, 'path'> {
   const found = inferModel(checkpoint.tensors);
   if (found === undefined) throw foreignWeights(checkpoint, options);
   const wanted = options.model === undefined ? found.name : parseModelName(options.model).variant.name;
   const { inChans = found.inChans } = options;
+  const { preprocessing, unknown } = preprocessingOf(checkpoint.config);
   const model = buildModel(found.name === wanted ? found.name : wanted, {
     ...(found.name === wanted ? found.overrides : {}),
     imgSize: imageSizeOf(checkpoint.config),
+    preprocessing: preprocessing,
     ...pickOverrides(options),
     numClasses: found.numClasses,
     inChans,
@@ -116,7 +112,17 @@ function fromCheckpoint(
     throw found.name === wanted ? error : otherModel(error, found);
   }
   const adapted = adaptClasses(model, options);
-  return { model: adapted.model, classNames, notes: [...checkpoint.notes, ...adapted.notes] };
+  return {
+    model: adapted.model,
+    classNames,
+    notes: [
+      ...checkpoint.notes,
+      ...unknown.map(
+        (text) => `config.json asks for ${text}, which is not known: the published models' is used`,
+      ),
+      ...adapted.notes,
+    ],
+  };
 }
 
 function pickOverrides({ distillation, dropPath, drop, imgSize }: LoadOptions): {

@@ -1,3 +1,4 @@
+import type { FetchOptions } from '../convert/hub/fetch-options.js';
 import { createLoader, evalTransform, openDataset } from '../data/index.js';
 import { smallInputNotice } from '../models/index.js';
 import { requireSameClasses } from './classes.js';
@@ -11,9 +12,8 @@ export interface EvaluateDataOptions extends ClassifierOptions {
   readonly batchSize: number;
 }
 
-export interface EvaluateDataHooks extends EvaluateOptions {
-  /** Told what the weights say of themselves, a line each. */
-  readonly notice?: (line: string) => void;
+/** `notice` is told what the weights say of themselves as well. */
+export interface EvaluateDataHooks extends EvaluateOptions, FetchOptions {
   /** The images are about to be scored. */
   readonly onStart?: (images: number) => void;
 }
@@ -41,7 +41,7 @@ export async function evaluateData(
   options: EvaluateDataOptions,
   hooks: EvaluateDataHooks = {},
 ): Promise<EvaluationReport> {
-  const { model, classNames, notes } = await loadClassifier(options, hooks.notice);
+  const { model, classNames, notes } = await loadClassifier(options, hooks);
   try {
     [...notes, smallInputNotice(model)].forEach((note) => note !== undefined && hooks.notice?.(note));
     const data = await openDataset(options.data, { split: 'val', numClasses: model.numClasses });

@@ -1,4 +1,5 @@
-import { pretrainedSource } from '../convert/hub/hub-spec.js';
+import type { FetchOptions } from '../convert/hub/fetch-options.js';
+import { pretrainedSource } from '../convert/hub/pretrained-source.js';
 import { loadModel } from '../convert/load-weights.js';
 import { UsageError } from '../errors.js';
 import { buildModel, replaceBatchnorm, type RecNext, type RegNet } from '../models/index.js';
@@ -7,7 +8,7 @@ import { classNames } from './class-names.js';
 export interface ClassifierOptions {
   /** Registry name; with weights it may be left away. */
   readonly model?: string;
-  /** File or folder. */
+  /** File, folder, `hf://owner/repo` or `https://…`. */
   readonly weights?: string;
   /** The published weights of the model. */
   readonly pretrained?: boolean;
@@ -29,21 +30,21 @@ export interface Classifier {
   readonly notes: readonly string[];
 }
 
-/** The model to evaluate or to predict with. Never one with random weights by accident. */
+/** The model to evaluate or to predict with; its weights are fetched if they must be. Never one with random weights by accident. */
 export async function loadClassifier(
   options: ClassifierOptions,
-  notice?: (line: string) => void,
+  fetching: FetchOptions = {},
 ): Promise<Classifier> {
   const { numClasses, inputSize: imgSize } = options;
   const weights = weightsOf(options);
   const loaded =
     weights === undefined
-      ? { model: randomModel(options), classNames: undefined, notes: [] }
-      : await loadModel({ weights, model: options.model, numClasses, imgSize, notice });
+      ? { model: randomModel(options), classNames: undefined, notes: [], path: undefined }
+      : await loadModel({ weights, model: options.model, numClasses, imgSize, ...fetching });
   const names = await classNames(loaded.model.numClasses, {
     file: options.classes,
     known: loaded.classNames,
-    weights,
+    weights: loaded.path,
   });
   return { model: options.fuse ? fused(loaded.model) : loaded.model, classNames: names, notes: loaded.notes };
 }

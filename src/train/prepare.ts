@@ -1,3 +1,5 @@
+import type { FetchOptions } from '../convert/hub/fetch-options.js';
+import { weightsLabel } from '../convert/hub/resolve-weights.js';
 import { loadModel } from '../convert/load-weights.js';
 import { timmConfig } from '../convert/write/timm-config.js';
 import {
@@ -17,6 +19,9 @@ import type { TrainParts } from './train.js';
 /** The evaluation batch is 1.5 times the training batch, as in the reference. */
 const EVAL_BATCH = 1.5;
 
+/** Who hears of what is prepared. */
+export type PrepareHooks = FetchOptions & { readonly notice: (line: string) => void };
+
 /** Everything of a run but its folder. */
 export type PreparedRun = Omit<TrainParts, 'config' | 'folder' | 'checkpoint'>;
 
@@ -24,23 +29,24 @@ export type PreparedRun = Omit<TrainParts, 'config' | 'folder' | 'checkpoint'>;
  * Opens the data, builds the model, loads the teacher, and finds what does not fit before the first batch.
  *
  * @param checkpoint folder that the run will go on from: the model is built as that one was
- * @param notice is told what a user may not expect, a line each
+ * @param hooks `notice` is told what a user may not expect, a line each; the others are for weights that must be fetched
  */
 export async function prepareRun(
   config: RunConfig,
   checkpoint: string | undefined,
-  notice: (line: string) => void,
+  hooks: PrepareHooks,
 ): Promise<PreparedRun> {
+  const { notice } = hooks;
   const data = await openDataset(config.data, { split: 'train', numClasses: config.numClasses });
   if (data.length < config.batchSize)
     throw new UserError(
       `${data.source} has ${data.length} images, fewer than one batch of ${config.batchSize}: lower --batch-size.`,
     );
   const val = await openValidation(config, data, notice);
-  const model = await studentOf(config, data.numClasses, checkpoint, notice);
+  const model = await studentOf(config, data.numClasses, checkpoint, hooks);
   const small = smallInputNotice(model);
   if (small !== undefined) notice(small);
-  const teacher = await teacherOf(config, data, notice);
+  const teacher = await teacherOf(config, data, hooks);
   announceMissing(config, notice);
   announceSlowAverage(config, Math.floor(data.length / config.batchSize), notice);
 
@@ -89,7 +95,7 @@ async function studentOf(
   config: RunConfig,
   numClasses: number,
   checkpoint: string | undefined,
-  notice: (line: string) => void,
+  hooks: PrepareHooks,
 ): Promise<RecNext | RegNet> {
   const { model: name, finetune, inputSize: imgSize, drop, dropPath, seed } = config;
   const distillation = config.distillationType !== 'none';
@@ -102,10 +108,15 @@ async function studentOf(
     weights: finetune,
     model: name,
     onClassMismatch: 'reset',
-    notice,
+    ...fetching(hooks),
   });
-  loaded.notes.forEach((note) => notice(`${finetune}: ${note}`));
+  loaded.notes.forEach((note) => hooks.notice(`${weightsLabel(finetune)}: ${note}`));
   return requireHeads(loaded.model, config);
+}
+
+/** Of the hooks of a run, those of fetching. */
+function fetching({ notice, startProgress, signal, timing }: PrepareHooks): FetchOptions {
+  return { notice, startProgress, signal, timing };
 }
 
 function requireHeads<M extends RecNext | RegNet>(model: M, { distillationType }: RunConfig): M {
@@ -119,17 +130,22 @@ function requireHeads<M extends RecNext | RegNet>(model: M, { distillationType }
 async function teacherOf(
   { teacherPath, teacherModel, distillationType }: RunConfig,
   data: Dataset,
-  notice: (line: string) => void,
+  hooks: PrepareHooks,
 ): Promise<RecNext | RegNet | undefined> {
   if (teacherPath === undefined || distillationType === 'none') return undefined;
-  const { model, classNames, notes } = await loadModel({ weights: teacherPath, model: teacherModel, notice });
-  notes.forEach((note) => notice(`${teacherPath}: ${note}`));
+  const { model, classNames, notes } = await loadModel({
+    weights: teacherPath,
+    model: teacherModel,
+    ...fetching(hooks),
+  });
+  const teacher = `the teacher ${weightsLabel(teacherPath)}`;
+  notes.forEach((note) => hooks.notice(`${teacher}: ${note}`));
   if (model.numClasses !== data.numClasses)
     throw new UserError(
-      `The teacher ${teacherPath} knows ${model.numClasses} classes, ${data.source} has ${data.numClasses}: ` +
+      `${teacher} knows ${model.numClasses} classes, ${data.source} has ${data.numClasses}: ` +
         `distillation needs a teacher of the same classes.`,
     );
-  requireSameClasses(classNames, `the teacher ${teacherPath}`, data.classes, data.source);
+  requireSameClasses(classNames, teacher, data.classes, data.source);
   return model;
 }
 

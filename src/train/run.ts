@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { FetchOptions } from '../convert/hub/fetch-options.js';
 import { UsageError } from '../errors.js';
 import { writeFileAtomic } from '../runtime/files.js';
 import { optionName, type RunConfig, type RunConfigKey } from './config.js';
@@ -7,7 +8,8 @@ import { prepareRun } from './prepare.js';
 import { RunFolder } from './run-folder.js';
 import { train, type TrainHooks, type TrainResult } from './train.js';
 
-export interface RunHooks extends TrainHooks {
+/** The hooks of fetching count where weights are not on this machine. */
+export interface RunHooks extends TrainHooks, FetchOptions {
   /** Told what a user may not expect, a line each. */
   readonly notice: (line: string) => void;
   /** The run is about to begin. */
@@ -22,7 +24,7 @@ export async function startRun(layers: readonly ConfigLayer[], hooks: RunHooks):
   const config = mergeConfig(...layers);
   const path = config.outputDir ?? join('checkpoints', config.model, timestamp());
   RunFolder.refuseUsed(path);
-  const prepared = await prepareRun(config, undefined, hooks.notice);
+  const prepared = await prepareRun(config, undefined, hooks);
   const folder = await RunFolder.create(path, formatConfig(config), hooks.notice);
   try {
     hooks.onStart?.(config, path);
@@ -48,7 +50,7 @@ export async function resumeRun(path: string, flags: ConfigLayer, hooks: RunHook
     refuseChanges(mergeConfig(saved), config, flags, file);
     await folder.writing(() => writeFileAtomic(file, formatConfig(config)));
     if (checkpoint === undefined) hooks.notice(`${folder.path} has no checkpoint yet: the run begins anew.`);
-    const prepared = await prepareRun(config, checkpoint, hooks.notice);
+    const prepared = await prepareRun(config, checkpoint, hooks);
     hooks.onStart?.(config, folder.path);
     return await train({ ...prepared, config, folder, checkpoint }, hooks);
   } finally {

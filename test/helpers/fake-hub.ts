@@ -1,74 +1,78 @@
 import { createHash } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { FileServer } from './file-server.js';
 
 /** The commit that the hub's repository is at. */
 export const SHA = '0123456789abcdef0123456789abcdef01234567';
 
-/** A hub on the loopback: one repository, as the real one answers for it. */
+/** A hub on the loopback: one repository, as the real one answers for it; large files come from a CDN at another origin. */
 export class FakeHub {
-  readonly requests: { path: string; token: string | undefined }[] = [];
   readonly files = new Map<string, Uint8Array>();
-  status = 200;
-  private readonly server: Server;
+  readonly hub = new FileServer();
+  readonly cdn = new FileServer();
+  /** Refuses everything. */
+  refuse: { status: number; code?: string } | undefined;
+  /** What the hub says a file in LFS hashes to. Default: the truth. */
+  claim: string | undefined;
+  commit = SHA;
 
   constructor(private readonly repo: string) {
-    this.server = createServer((request, response) => void this.answer(request, response));
+    this.hub.hook = (request, response) => this.answer(request, response);
   }
 
   async start(): Promise<string> {
-    await new Promise<void>((resolve) => this.server.listen(0, '127.0.0.1', resolve));
-    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+    await this.cdn.start();
+    return (await this.hub.start()).url;
   }
 
   async stop(): Promise<void> {
-    this.server.closeAllConnections();
-    await new Promise((resolve) => this.server.close(resolve));
+    await Promise.all([this.hub.stop(), this.cdn.stop()]);
   }
 
-  private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const path = decodeURIComponent(request.url ?? '');
-    this.requests.push({ path, token: request.headers.authorization });
-    const json = (status: number, body: unknown): void => {
-      response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(body));
+  /** Requests of the bytes of a file in LFS. */
+  fetched(file: string): FileServer['requests'] {
+    return this.cdn.bodies(`/${file}`);
+  }
+
+  private answer(request: IncomingMessage, response: ServerResponse): boolean {
+    const path = decodeURIComponent(new URL(request.url ?? '/', this.hub.url).pathname);
+    const end = (status: number, headers: Record<string, string>, body = ''): true => {
+      response.writeHead(status, headers).end(request.method === 'HEAD' ? '' : body);
+      return true;
     };
-    if (this.status !== 200) return json(this.status, { error: 'no' });
-    if (path.startsWith(`/api/models/${this.repo}/revision/`))
-      return json(200, { id: this.repo, _id: 'x', sha: SHA });
-    if (path === `/api/models/${this.repo}/paths-info/${SHA}`) {
-      const chunks: Buffer[] = [];
-      for await (const chunk of request) chunks.push(chunk as Buffer);
-      const { paths } = JSON.parse(Buffer.concat(chunks).toString()) as { paths: string[] };
-      const there = paths.filter((name) => this.files.has(name));
-      return json(
-        200,
-        there.map((name) => ({
-          type: 'file',
-          path: name,
-          size: this.files.get(name)!.length,
-          oid: digest(this.files.get(name)!),
-        })),
-      );
+    const missing = (code: string, status = 404): true =>
+      end(status, { 'x-error-code': code }, '{"error":"no"}');
+    if (this.refuse !== undefined) {
+      const { status, code } = this.refuse;
+      return end(status, code === undefined ? {} : { 'x-error-code': code }, '{"error":"no"}');
     }
-    const file = path.startsWith(`/${this.repo}/resolve/${SHA}/`)
-      ? path.slice(`/${this.repo}/resolve/${SHA}/`.length)
-      : '';
-    const bytes = this.files.get(file);
-    if (bytes === undefined) return json(404, { error: 'Repository not found' });
-    const range = /bytes=(\d+)-(\d+)/.exec(request.headers.range ?? '');
-    const [from, to] =
-      range === null
-        ? [0, bytes.length - 1]
-        : [Number(range[1]), Math.min(Number(range[2]), bytes.length - 1)];
-    const headers = {
-      ETag: `"${digest(bytes)}"`,
-      'Content-Range': `bytes ${from}-${to}/${bytes.length}`,
-      'Content-Length': to - from + 1,
-    };
-    response.writeHead(range === null ? 200 : 206, headers).end(bytes.subarray(from, to + 1));
+    const api = /^\/api\/models\/([^/]+\/[^/]+)\/revision\/(.+)$/.exec(path);
+    const file = /^\/([^/]+\/[^/]+)\/resolve\/([^/]+)\/(.+)$/.exec(path);
+    const [, repo, revision, name] = api ?? file ?? [];
+    // The real hub hides from strangers whether a repository exists.
+    if (repo !== this.repo) return missing('RepoNotFound', request.headers.authorization ? 404 : 401);
+    if (revision !== 'main' && revision !== 'refs/pr/1' && revision !== this.commit)
+      return missing('RevisionNotFound');
+    if (api !== null) {
+      const siblings = [...this.files.keys()].map((rfilename) => ({ rfilename }));
+      const body = JSON.stringify({ _id: 'x', id: repo, sha: this.commit, siblings });
+      return end(200, { 'content-type': 'application/json' }, body);
+    }
+    const bytes = this.files.get(name ?? '');
+    if (name === undefined || bytes === undefined) return missing('EntryNotFound');
+    if (!/\.(safetensors|bin|pth)$/.test(name)) {
+      const blob = createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex');
+      this.hub.sendFile(request, response, bytes, { etag: `"${blob}"`, 'x-repo-commit': this.commit });
+      return true;
+    }
+    this.cdn.files.set(`/${name}`, bytes);
+    return end(302, {
+      location: `${this.cdn.url}/${encodeURIComponent(name)}?X-Amz-Signature=signature`,
+      etag: '"pointer"',
+      'content-length': '0',
+      'x-repo-commit': this.commit,
+      'x-linked-size': String(bytes.length),
+      'x-linked-etag': `"${this.claim ?? createHash('sha256').update(bytes).digest('hex')}"`,
+    });
   }
-}
-
-function digest(bytes: Uint8Array): string {
-  return createHash('sha1').update(bytes).digest('hex');
 }

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { pretrainedSource } from '../../src/convert/hub/hub-spec.js';
 import { listModels } from '../../src/models/names.js';
 import { published } from '../../src/models/published.js';
 import { GOLDEN, hasGolden, NO_GOLDEN } from '../helpers/golden.js';
@@ -9,8 +8,7 @@ describe('what was published', () => {
   it.each(listModels('recnext_*'))('%s has figures and files', (name) => {
     const { files, top1Dist, top1Base } = published(name)!;
     expect(top1Dist).toBeGreaterThan(top1Base);
-    expect(`hf://${files.hub.dist}`).toBe(pretrainedSource(name, true));
-    expect(`hf://${files.hub.base}`).toBe(pretrainedSource(name, false));
+    expect(files.hub).toEqual({ dist: `suous/${name}.dist_300e_in1k`, base: `suous/${name}.base_300e_in1k` });
     expect(files.checkpoint !== undefined).toBe(/_[ma]\d$/.test(name));
   });
 

@@ -1,0 +1,172 @@
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { UserError } from '../../errors.js';
+import { writeFileAtomic } from '../../runtime/files.js';
+import { cacheFolder } from '../../runtime/setup/cache.js';
+import { isRecord } from '../read/json.js';
+import { download } from './download.js';
+import { isOffline } from './environment.js';
+import { fetchTiming, type FetchOptions } from './fetch-options.js';
+import { ask, decode, display, type Client, type Reply } from './http.js';
+import type { Remote } from './transfer.js';
+import { explainTransfer, TransferError, withRetries } from './transfer-error.js';
+
+/** What is known of the copy in the cache. */
+interface Copy {
+  readonly file: string;
+  readonly etag: string | undefined;
+  readonly lastModified: string | undefined;
+}
+
+/** How often a file may change while it is fetched. */
+const CHANGES = 3;
+
+/**
+ * Brings a file from the web into our own cache (`RECNEXT_CACHE`), by address and version, and gives its path. A copy that is
+ * there is used if the server says that it is still the same.
+ *
+ * @throws UserError that says what is missing or refused, and what to do
+ */
+export async function fetchFromUrl(address: string, options: FetchOptions = {}): Promise<string> {
+  const { url, client } = clientOf(address, options);
+  const where = display(url);
+  const folder = join(cacheFolder(), 'weights', digest(url));
+  const copy = await readCopy(folder);
+  if (isOffline()) {
+    if (copy !== undefined) return join(folder, copy.file);
+    throw new UserError(
+      `${where} is not in the cache (${folder}), and HF_HUB_OFFLINE forbids to fetch it: unset it, or give the path of a file`,
+    );
+  }
+  try {
+    for (let changes = 1; ; changes++) {
+      try {
+        return await fetchOrConfirm(url, where, folder, copy, client, options);
+      } catch (error) {
+        if (!(error instanceof TransferError && error.kind === 'changed') || changes === CHANGES) throw error;
+      }
+    }
+  } catch (error) {
+    if (error instanceof TransferError && copy !== undefined) {
+      options.notice?.(`${where}: ${error.message}; taking the copy in the cache`);
+      return join(folder, copy.file);
+    }
+    throw explainTransfer(error, where, url, '');
+  }
+}
+
+async function fetchOrConfirm(
+  url: string,
+  where: string,
+  folder: string,
+  copy: Copy | undefined,
+  client: Client,
+  options: FetchOptions,
+): Promise<string> {
+  const remote = await withRetries(options, () => probe(url, where, copy, client));
+  if (remote === 'unchanged' && copy !== undefined) return join(folder, copy.file);
+  if (remote === 'unchanged') throw new UserError(`${where} answers 304 without being asked for changes`);
+  const { etag, lastModified } = remote;
+  const version = etag ?? lastModified;
+  const name = fileName(url);
+  const file = join(version === undefined ? 'unversioned' : digest(version), name);
+  const target = join(folder, file);
+  // Nothing tells whether such a copy is still right.
+  if (version === undefined) await rm(target, { force: true });
+  await download(
+    { ...remote, target, label: where, file: name, cacheVariable: 'RECNEXT_CACHE' },
+    client,
+    options,
+  );
+  await mkdir(folder, { recursive: true });
+  await writeFileAtomic(join(folder, COPY), JSON.stringify({ file, etag, lastModified, address: where }));
+  return target;
+}
+
+/**
+ * Asks for the first byte: servers that know ranges say the size with it, and addresses that are signed for GET, which are no good
+ * for HEAD, work as well.
+ */
+async function probe(
+  url: string,
+  where: string,
+  copy: Copy | undefined,
+  client: Client,
+): Promise<Remote | 'unchanged'> {
+  const headers: Record<string, string> = { range: 'bytes=0-0' };
+  if (copy?.etag !== undefined) headers['if-none-match'] = copy.etag;
+  else if (copy?.lastModified !== undefined) headers['if-modified-since'] = copy.lastModified;
+  const reply = await ask(url, { headers }, client);
+  await reply.discard();
+  const { status, headers: found } = reply;
+  if (status === 304) return 'unchanged';
+  const refuse = (other: Reply): UserError => refusal(other, where);
+  if (status !== 200 && status !== 206) throw refuse(reply);
+  const encoded = found.get('content-encoding') !== null;
+  const size = Number(
+    (status === 206 ? found.get('content-range')?.split('/')[1] : found.get('content-length')) ?? NaN,
+  );
+  return {
+    url,
+    size: encoded || !Number.isSafeInteger(size) ? undefined : size,
+    etag: found.get('etag') ?? undefined,
+    lastModified: found.get('last-modified') ?? undefined,
+    refuse,
+  };
+}
+
+function refusal({ status }: Reply, where: string): UserError {
+  if (status === 416) return new UserError(`${where} is an empty file`);
+  if (status === 404 || status === 410)
+    return new UserError(`${where}: there is no such file on the server (${status}): check the address`);
+  if (status === 401 || status === 403)
+    return new UserError(
+      `${where}: the server refuses access (${status}): a signed address may be out of date; otherwise download the file by other means and give its path`,
+    );
+  return new UserError(`${where}: the server answers ${status}, expected 200`);
+}
+
+/** A user name and a password in an address go to its own server, and into no message. */
+function clientOf(address: string, options: FetchOptions): { url: string; client: Client } {
+  if (!URL.canParse(address))
+    throw new UserError('the address of the weights is no URL: expected https://HOST/FILE');
+  const url = new URL(address);
+  const login = `${decode(url.username)}:${decode(url.password)}`;
+  url.username = url.password = url.hash = '';
+  const authorization = `Basic ${Buffer.from(login).toString('base64')}`;
+  return {
+    url: url.href,
+    client: {
+      credentials: login === ':' ? undefined : { origin: url.origin, authorization },
+      stallMs: fetchTiming(options).stallMs,
+      signal: options.signal,
+    },
+  };
+}
+
+const COPY = 'current.json';
+
+async function readCopy(folder: string): Promise<Copy | undefined> {
+  try {
+    const copy: unknown = JSON.parse(await readFile(join(folder, COPY), 'utf8'));
+    if (!isRecord(copy) || typeof copy.file !== 'string' || !existsSync(join(folder, copy.file)))
+      return undefined;
+    const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
+    return { file: copy.file, etag: text(copy.etag), lastModified: text(copy.lastModified) };
+  } catch {
+    return undefined;
+  }
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 32);
+}
+
+/** The name at the end of an address, fit for every disk: for people, the format is found by content. */
+function fileName(url: string): string {
+  const last = new URL(url).pathname.split('/').at(-1) ?? '';
+  const name = last.replace(/%[0-9a-f]{2}|[^\w.-]/gi, '_').slice(-100);
+  return /^[.]*$/.test(name) ? 'weights' : name;
+}

@@ -1,0 +1,40 @@
+import { fileURLToPath } from 'node:url';
+import { UsageError } from '../../errors.js';
+import { hubEnvironment } from './environment.js';
+import { fetchFromHub } from './fetch-hub.js';
+import type { FetchOptions } from './fetch-options.js';
+import { fetchFromUrl } from './fetch-url.js';
+import { hubSpecOf, isHubSpec } from './hub-spec.js';
+import { display } from './http.js';
+
+/**
+ * Where weights are on this machine, fetched if they must be. `hf://owner/repo[@revision][/file]` goes through the cache that
+ * all clients of the hub share (`HF_HUB_CACHE`, `HF_HOME`), `https://…` through our own (`RECNEXT_CACHE`); a path stays itself.
+ * `HF_HUB_OFFLINE=1` takes what the caches have.
+ *
+ * @throws UserError that says what is missing or refused, and what to do; UsageError for an address of another kind
+ */
+export async function resolveWeights(spec: string, options: FetchOptions = {}): Promise<string> {
+  if (isHubSpec(spec)) return fetchFromHub(spec, options);
+  const scheme = /^([a-z][a-z\d+.-]+):\/\//i.exec(spec)?.[1]?.toLowerCase();
+  switch (scheme) {
+    case undefined:
+      return spec;
+    case 'file':
+      return fileURLToPath(spec);
+    case 'http':
+    case 'https': {
+      const onHub = hubSpecOf(spec, hubEnvironment().endpoint);
+      return onHub === undefined ? fetchFromUrl(spec, options) : fetchFromHub(onHub, options);
+    }
+    default:
+      throw new UsageError(
+        `weights cannot be fetched from ${scheme}://: expected a path, hf://owner/repo or https://…`,
+      );
+  }
+}
+
+/** Weights as messages name them: what signs an address or logs in is left out. */
+export function weightsLabel(spec: string): string {
+  return /^https?:\/\//i.test(spec) && URL.canParse(spec) ? display(spec) : spec;
+}
