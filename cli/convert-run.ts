@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises';
-import { convertCheckpoint } from '../src/convert/convert.js';
+import { convertCheckpoint, type ConvertResult } from '../src/convert/convert.js';
 import { UserError } from '../src/errors.js';
 import type { ConvertCommandOptions } from './convert.js';
-import { startCompute } from './shared/compute.js';
 import { showDownloads } from './shared/download-progress.js';
 import type { Output } from './shared/output.js';
 
 export async function convert(file: string, options: ConvertCommandOptions, output: Output): Promise<void> {
-  await startCompute(options, output);
+  // Only the comparison computes: without it TF.js is not even loaded.
+  if (options.verify) await (await import('./shared/compute.js')).startCompute(options, output);
   const result = await convertCheckpoint({
     weights: file,
     model: options.model,
@@ -16,6 +16,7 @@ export async function convert(file: string, options: ConvertCommandOptions, outp
     to: options.to,
     which: options.which,
     quantize: options.quantize,
+    verify: options.verify,
     shardBytes: options.shardSize === undefined ? undefined : Math.ceil(options.shardSize * 1e6),
     numClasses: options.numClasses,
     onClassMismatch: 'reset',
@@ -28,8 +29,13 @@ export async function convert(file: string, options: ConvertCommandOptions, outp
     result,
     `${result.model}: ${result.numClasses} classes, ${(result.params / 1e6).toFixed(2)} M parameters, ${
       result.fused === 'none' ? 'not fused' : `fused (${result.fused})`
-    }\nlargest difference to the weights read, on a random image: ${result.maxAbsDiff.toExponential(2)} (${result.maxRelDiff.toExponential(2)} of the largest logit)\nwritten: ${options.output} (${result.files.length} files, ${(result.bytes / 1e6).toFixed(2)} MB)`,
+    }\n${difference(result)}\nwritten: ${options.output} (${result.files.length} files, ${(result.bytes / 1e6).toFixed(2)} MB)`,
   );
+}
+
+function difference({ maxAbsDiff, maxRelDiff }: ConvertResult): string {
+  if (maxAbsDiff === null || maxRelDiff === null) return 'not compared with the weights read';
+  return `largest difference to the weights read, on a random image: ${maxAbsDiff.toExponential(2)} (${maxRelDiff.toExponential(2)} of the largest logit)`;
 }
 
 async function readNames(path: string): Promise<string[]> {

@@ -11,6 +11,7 @@ interface ConvertCommandOptions extends ComputeOptions {
   quantize?: 'float16' | 'uint8' | 'uint16';
   shardSize?: number;
   numClasses?: number;
+  verify: boolean;
   inputSize?: number;
   classes?: string;
 }
@@ -51,6 +52,7 @@ export function registerConvertCommand(program: Command): void {
       ]),
     )
     .option('--shard-size <mb>', 'largest weight file of a LayersModel, MB (default: 4)', number(0.001, 1e6))
+    .option('--no-verify', 'do not compare what was written with what was read (faster, less memory)')
     .option('--num-classes <n>', 'another number of classes: a fresh head; 0: none', integer(0, 1e6))
     .option('--input-size <n>', 'side of the image the model is for, pixels', integer(1, 65536))
     .option('--classes <file>', 'names of the classes, one a line');

@@ -1,14 +1,17 @@
-import * as tf from '@tensorflow/tfjs';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UsageError, UserError } from '../errors.js';
-import { fuseOf, replaceBatchnorm, type RecNext, type RegNet } from '../models/index.js';
+import { countParameters } from '../layers/spec/module-spec.js';
+import type { FuseMode } from '../layers/spec/primitives.js';
+import { fuseStateDict } from '../models/fuse.js';
+import { fuseMode, modelSpec, withFuseMode } from '../models/model-config.js';
 import { writeFileAtomic } from '../runtime/files.js';
 import { writeFolder } from '../runtime/write-folder.js';
+import type { Difference } from './compare.js';
 import { writeSafetensors, writeTorch } from './files.js';
-import { layersModelFiles, type LayersModelOptions } from './layers-model.js';
-import { loadModel, type LoadOptions } from './load-weights.js';
+import { layersModelFiles, type HostModel, type LayersModelOptions } from './layers-model.js';
+import { readModel, type LoadOptions } from './read-model.js';
 import { modelCard } from './write/model-card.js';
 import type { Quantization } from './write/quantize.js';
 import { timmConfig } from './write/timm-config.js';
@@ -27,6 +30,8 @@ export interface ConvertOptions extends LoadOptions {
   quantize?: Quantization;
   /** Largest weight file of a LayersModel, bytes. Default 4 MiB. */
   shardBytes?: number;
+  /** Compare what was written with what was read, on a random image. Default true. */
+  verify?: boolean;
   /** Names of the classes, to be kept beside the weights. Default: those the weights come with. */
   classNames?: readonly string[];
 }
@@ -37,117 +42,119 @@ export interface ConvertResult {
   readonly params: number;
   /** Form of the written model. */
   readonly fused: string;
-  /** Largest difference of the logits, written model against the one that was read, on a random image. */
-  readonly maxAbsDiff: number;
+  /** Largest difference of the logits, written model against the one that was read, on a random image; null: not verified. */
+  readonly maxAbsDiff: number | null;
   /** The same, relative to the largest logit. */
-  readonly maxRelDiff: number;
+  readonly maxRelDiff: number | null;
   readonly bytes: number;
   readonly files: readonly string[];
   readonly notes: readonly string[];
 }
 
-/** Beyond rounding: something is wrong, and nothing is written. Quantised weights may differ as much as they do. */
-const LIMIT = 1e-3;
-
 /**
  * Reads a checkpoint, folds its batch norms if asked to, and writes it in another form. What was written is read back
- * and compared with what was read on a random image before it gets its name.
+ * and compared with what was read on a random image before it gets its name; without that TF.js is not needed.
  */
 export async function convertCheckpoint(options: ConvertOptions): Promise<ConvertResult> {
-  const { output, to = 'layers', quantize } = options;
+  const { output, to = 'layers', quantize, fuse } = options;
   if (to !== 'layers' && to !== 'hub' && (quantize ?? options.shardBytes) !== undefined) {
     throw new UsageError(`--quantize and --shard-size are for --to layers and --to hub, found --to ${to}`);
   }
   await refuseForeignFolder(output);
-  const { model, classNames = options.classNames, notes } = await loadModel(options);
-  const names = checkNames(options.classNames ?? classNames, model.numClasses);
-  const written = options.fuse === undefined ? model : replaceBatchnorm(model, options.fuse);
-  let difference: Difference = { abs: 0, rel: 0 };
+  const original = await readModel(options);
+  const { config } = original;
+  const verify = (options.verify ?? true) ? await import('./compare.js') : undefined;
+  const reference = verify?.referenceLogits(original);
+  const classNames = checkNames(options.classNames ?? original.classNames, config.numClasses);
+  const written = fuse === undefined ? original : fused(original, fuse);
+  const names = { ...options, classNames };
+  let difference: Difference | undefined;
   await writeFolder(
     output,
     async (folder) => {
-      const layersOptions = { ...options, classNames: names };
-      await writeModel(written, folder, to, layersOptions);
-      const limit = quantize === undefined ? LIMIT : Infinity;
-      difference = await compareWithWritten(model, folder, to === 'hub' ? LIMIT : limit);
-      if (to === 'hub') await writeHubFiles(model, written, folder, layersOptions, difference, limit);
+      const compare = async (path: string, exact: boolean): Promise<Difference | undefined> =>
+        reference && verify?.compareWithWritten(config.name, reference, path, exact);
+      const full =
+        to === 'hub' && fuseMode(written.config) !== 'full' ? fused(written, 'full', false) : written;
+      await writeModel(written, folder, to, names);
+      difference = await compare(folder, quantize === undefined || to === 'hub');
+      if (to === 'hub') await writeHubFiles(written, full, folder, names, difference, compare);
     },
     { replace: true },
   );
   const files = await filesIn(output);
-  const result = {
-    model: model.name,
-    numClasses: model.numClasses,
-    params: countParams(written),
-    fused: fuseOf(written),
-    maxAbsDiff: difference.abs,
-    maxRelDiff: difference.rel,
+  return {
+    model: config.name,
+    numClasses: config.numClasses,
+    params: countParameters(written.spec),
+    fused: fuseMode(written.config),
+    maxAbsDiff: difference?.abs ?? null,
+    maxRelDiff: difference?.rel ?? null,
     bytes: totalBytes(files),
     files: files.map(({ path }) => path),
-    notes,
+    notes: original.notes,
   };
-  for (const built of new Set([model, written])) built.dispose();
-  return result;
+}
+
+/** @param consume gives the original's weights up as they are used */
+function fused(
+  { config, spec, state }: HostModel,
+  mode: Exclude<FuseMode, 'none'>,
+  consume = true,
+): HostModel {
+  const form = fuseMode(config);
+  if (form === mode || form === 'full') {
+    throw new UserError(`${config.name} is fused already (${form}); fuse the model it was made from`);
+  }
+  const folded = withFuseMode(config, mode);
+  return { config: folded, spec: modelSpec(folded), state: fuseStateDict(spec, state, mode, { consume }) };
 }
 
 /** Files of a model in `folder`; every form has the class names where there are any. */
 async function writeModel(
-  model: RecNext | RegNet,
+  model: HostModel,
   folder: string,
   to: Target,
   options: LayersModelOptions,
 ): Promise<void> {
   const { classNames } = options;
-  if (classNames !== undefined)
+  if (classNames !== undefined) {
     await writeFileAtomic(join(folder, 'classes.txt'), classNames.join('\n') + '\n');
+  }
   if (to === 'layers') {
-    for (const { name, data } of await layersModelFiles(model, options))
+    for (const { name, data } of layersModelFiles(model, { ...options, consume: true })) {
       await writeFileAtomic(join(folder, name), data);
+    }
     return;
   }
-  await writeFileAtomic(
-    join(folder, 'config.json'),
-    JSON.stringify(timmConfig(model, classNames), null, 2) + '\n',
-  );
-  if (to === 'safetensors' || to === 'hub')
-    await writeSafetensors(join(folder, 'model.safetensors'), model.stateDict(), { format: 'pt' });
-  else await writeTorch(join(folder, 'pytorch_model.bin'), model.stateDict());
+  const config = JSON.stringify(timmConfig(model.config, classNames), null, 2) + '\n';
+  await writeFileAtomic(join(folder, 'config.json'), config);
+  if (to === 'pth') await writeTorch(join(folder, 'pytorch_model.bin'), model.state);
+  else await writeSafetensors(join(folder, 'model.safetensors'), model.state, { format: 'pt' });
 }
 
 /** What a hub folder has besides weights in safetensors: a fused TF.js model, and the card with what was measured of both. */
 async function writeHubFiles(
-  model: RecNext | RegNet,
-  written: RecNext | RegNet,
+  written: HostModel,
+  full: HostModel,
   folder: string,
   options: LayersModelOptions,
-  difference: Difference,
-  limit: number,
+  difference: Difference | undefined,
+  compare: (path: string, exact: boolean) => Promise<Difference | undefined>,
 ): Promise<void> {
-  const fused = fuseOf(written) === 'full' ? written : replaceBatchnorm(written, 'full');
   const web = join(folder, 'tfjs');
   await mkdir(web);
-  await writeModel(fused, web, 'layers', options);
-  const card = modelCard(model, {
+  await writeModel(full, web, 'layers', options);
+  const card = modelCard(written.config, {
     classNames: options.classNames,
-    params: countParams(written),
-    paramsFused: countParams(fused),
-    safetensorsDiff: difference.rel,
-    tfjsDiff: (await compareWithWritten(model, web, limit)).rel,
+    params: countParameters(written.spec),
+    paramsFused: countParameters(full.spec),
+    safetensorsDiff: difference?.rel,
+    tfjsDiff: (await compare(web, options.quantize === undefined))?.rel,
     safetensorsBytes: (await stat(join(folder, 'model.safetensors'))).size,
     tfjsBytes: totalBytes(await filesIn(web)),
   });
   await writeFileAtomic(join(folder, 'README.md'), card);
-  if (fused !== written) fused.dispose();
-}
-
-interface Difference {
-  readonly abs: number;
-  /** Relative to the largest logit. */
-  readonly rel: number;
-}
-
-function countParams(model: RecNext | RegNet): number {
-  return [...model.parameters.values()].reduce((sum, { size }) => sum + size, 0);
 }
 
 interface FileSize {
@@ -168,30 +175,6 @@ async function filesIn(folder: string): Promise<FileSize[]> {
 
 function totalBytes(files: readonly FileSize[]): number {
   return files.reduce((sum, { size }) => sum + size, 0);
-}
-
-async function compareWithWritten(
-  model: RecNext | RegNet,
-  folder: string,
-  limit: number,
-): Promise<Difference> {
-  const [channels, height, width] = model.dataConfig.inputSize;
-  const image = tf.randomNormal<tf.Rank.R4>([1, height, width, channels], 0, 1, 'float32', 1);
-  const read = await loadModel({ weights: folder });
-  const [expected, found] = [model, read.model].map((built) =>
-    tf.tidy(() => built.forward(image).dataSync<'float32'>()),
-  );
-  read.model.dispose();
-  image.dispose();
-  const largest = expected!.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
-  const abs = expected!.reduce((max, value, i) => Math.max(max, Math.abs(value - found![i]!)), 0);
-  const rel = largest === 0 ? abs : abs / largest;
-  if (!(rel <= limit) || !Number.isFinite(rel)) {
-    throw new UserError(
-      `${model.name}: the written model differs from the one read by ${abs} (largest logit ${largest}); nothing was written. Are there NaN or Inf among the weights?`,
-    );
-  }
-  return { abs, rel };
 }
 
 function checkNames(names: readonly string[] | undefined, numClasses: number): readonly string[] | undefined {

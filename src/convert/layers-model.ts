@@ -1,6 +1,11 @@
-import * as tf from '@tensorflow/tfjs';
-import type { SpecModel, RecNext, RegNet } from '../models/index.js';
+import type * as tf from '@tensorflow/tfjs';
+import { namedWeights, type ModuleSpec } from '../layers/spec/module-spec.js';
+import { tfShape, toTf } from '../layers/weight-layout.js';
+import type { ModelConfig } from '../models/model-config.js';
+import type { StateDict } from '../models/state-dict.js';
+import { numbers } from '../models/weight-check.js';
 import { metadataOf } from './model-metadata.js';
+import { layersTopology } from './write/layers-topology.js';
 import { quantize, type Quantization, type StoredWeight } from './write/quantize.js';
 
 /** Browsers cache files of this size and fetch several at once; the size tensorflowjs_converter cuts at too. */
@@ -11,85 +16,108 @@ export interface ModelFile {
   readonly data: Uint8Array;
 }
 
+/** A model on the host: its configuration, its description, its weights under checkpoint names and layout. */
+export interface HostModel {
+  readonly config: ModelConfig;
+  readonly spec: ModuleSpec;
+  readonly state: StateDict;
+}
+
 export interface LayersModelOptions {
   readonly classNames?: readonly string[];
   /** Store weights in fewer bytes. Default: float32. */
   readonly quantize?: Quantization;
   /** Largest weight file, bytes. Default 4 MiB. */
   readonly shardBytes?: number;
+  /** Take weights out of the state as they are written. Default false. */
+  readonly consume?: boolean;
 }
 
 /**
- * A model as the files of a TF.js LayersModel: `model.json` (last) and its weight shards. Weights carry their checkpoint
- * names; `tf.loadLayersModel` reads it once this library's layers are registered.
+ * A model as the files of a TF.js LayersModel, one after the other: its weight shards, then `model.json`. Weights carry their
+ * checkpoint names; `tf.loadLayersModel` reads it once this library's layers are registered. TF.js is not needed for it.
  */
-export async function layersModelFiles(
-  model: RecNext | RegNet,
-  { classNames, quantize: quantization, shardBytes = SHARD_BYTES }: LayersModelOptions = {},
-): Promise<ModelFile[]> {
-  const artifacts = await layersModelArtifacts(model, classNames);
-  const stored = storedWeights(artifacts, quantization);
-  const shards = shard(
-    stored.map(({ data }) => data),
-    shardBytes,
-  );
-  const { modelTopology, format, generatedBy, userDefinedMetadata } = artifacts;
-  const json: tf.io.ModelJSON = {
-    modelTopology: modelTopology as object,
-    format,
-    generatedBy,
-    convertedBy: null,
-    userDefinedMetadata,
-    weightsManifest: [{ paths: shards.map(({ name }) => name), weights: stored.map(({ spec }) => spec) }],
-  };
-  return [...shards, { name: 'model.json', data: new TextEncoder().encode(JSON.stringify(json)) }];
-}
-
-function storedWeights(
-  { weightData, weightSpecs = [] }: tf.io.ModelArtifacts,
-  quantization: Quantization | undefined,
-): StoredWeight[] {
-  const bytes = tf.io.CompositeArrayBuffer.join(weightData as ArrayBuffer | ArrayBuffer[]);
-  let at = 0;
-  return weightSpecs.map((spec) => {
-    const values = new Float32Array(
-      bytes,
-      at,
-      spec.shape.reduce((a, b) => a * b, 1),
-    );
-    at += values.byteLength;
-    if (quantization !== undefined) return quantize(spec, values, quantization);
-    return { spec, data: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) };
-  });
-}
-
-/** The weights one after the other, cut into files of one size. */
-function shard(parts: readonly Uint8Array[], size: number): ModelFile[] {
-  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
+export function* layersModelFiles(
+  { config, spec, state }: HostModel,
+  { classNames, quantize: quantization, shardBytes = SHARD_BYTES, consume = false }: LayersModelOptions = {},
+): Generator<ModelFile> {
+  const names = namedWeights(spec).filter(([, { layout }]) => layout !== 'counter');
+  const entries: tf.io.WeightsManifestEntry[] = [];
+  const total = names.reduce((sum, [name, { shape }]) => sum + storedBytes(name, shape, quantization), 0);
+  const shards = new Shards(total, shardBytes);
+  for (const [name, weight] of names) {
+    const values = toTf(weight, numbers(state.get(name)!.data));
+    if (consume) state.delete(name);
+    const stored = store({ name, shape: tfShape(weight), dtype: 'float32' }, values, quantization);
+    entries.push(stored.spec);
+    yield* shards.add(stored.data);
   }
-  const count = Math.max(1, Math.ceil(whole.length / size));
-  return Array.from({ length: count }, (_, i) => ({
-    name: `group1-shard${i + 1}of${count}.bin`,
-    data: whole.subarray(i * size, (i + 1) * size),
-  }));
+  yield* shards.end();
+  const json: tf.io.ModelJSON = {
+    modelTopology: layersTopology(config.name, config.inChans, spec),
+    format: 'layers-model',
+    generatedBy: 'recnext',
+    convertedBy: null,
+    userDefinedMetadata: { recnext: metadataOf(config, classNames) },
+    weightsManifest: [{ paths: [...shards.names], weights: entries }],
+  };
+  yield { name: 'model.json', data: new TextEncoder().encode(JSON.stringify(json)) };
 }
 
-async function layersModelArtifacts(
-  model: SpecModel & (RecNext | RegNet),
-  classNames: readonly string[] | undefined,
-): Promise<tf.io.ModelArtifacts> {
-  const layersModel = model.toLayersModel();
-  layersModel.setUserDefinedMetadata({ recnext: metadataOf(model, classNames) });
-  let saved: tf.io.ModelArtifacts | undefined;
-  await layersModel.save(
-    tf.io.withSaveHandler(async (artifacts) => {
-      saved = artifacts;
-      return Promise.resolve({ modelArtifactsInfo: tf.io.getModelArtifactsInfoForJSON(artifacts) });
-    }),
-  );
-  return saved!;
+function store(
+  spec: tf.io.WeightsManifestEntry,
+  values: Float32Array,
+  quantization: Quantization | undefined,
+): StoredWeight {
+  if (quantization !== undefined) return quantize(spec, values, quantization);
+  return { spec, data: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) };
+}
+
+/** What a weight takes in the files. */
+function storedBytes(name: string, shape: readonly number[], quantization: Quantization | undefined): number {
+  const sample = store({ name, shape: [...shape], dtype: 'float32' }, new Float32Array(1), quantization);
+  return sample.data.length * shape.reduce((a, b) => a * b, 1);
+}
+
+/** Cuts a stream of bytes whose length is known into files of one size. */
+class Shards {
+  readonly names: readonly string[];
+  private current: Uint8Array<ArrayBuffer>;
+  private filled = 0;
+  private done = 0;
+
+  constructor(
+    private readonly total: number,
+    private readonly size: number,
+  ) {
+    const count = Math.max(1, Math.ceil(total / size));
+    this.names = Array.from({ length: count }, (_, i) => `group1-shard${i + 1}of${count}.bin`);
+    this.current = this.next();
+  }
+
+  *add(bytes: Uint8Array): Generator<ModelFile> {
+    for (let at = 0; at < bytes.length;) {
+      const part = bytes.subarray(at, at + this.current.length - this.filled);
+      this.current.set(part, this.filled);
+      this.filled += part.length;
+      at += part.length;
+      if (this.filled === this.current.length && this.done < this.names.length - 1) {
+        yield this.file();
+        this.current = this.next();
+      }
+    }
+  }
+
+  *end(): Generator<ModelFile> {
+    yield this.file();
+  }
+
+  private file(): ModelFile {
+    return { name: this.names[this.done++]!, data: this.current };
+  }
+
+  private next(): Uint8Array<ArrayBuffer> {
+    this.filled = 0;
+    return new Uint8Array(Math.min(this.size, this.total - this.done * this.size));
+  }
 }

@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import type { FuseMode } from '../layers/spec/primitives.js';
-import type { RecNextConfig, RegNet, RecNext } from '../models/index.js';
 import type { Preprocessing } from '../models/image-model.js';
-import type { RegNetConfig } from '../models/regnet-config.js';
+import type { ModelConfig } from '../models/model-config.js';
 import { CheckpointError } from './checkpoint-error.js';
 
 const whole = z.number().int().nonnegative();
@@ -60,12 +59,12 @@ const schema = z.object({
 });
 
 export interface ModelMetadata {
-  readonly config: RecNextConfig | RegNetConfig;
+  readonly config: ModelConfig;
   readonly classNames: readonly string[] | undefined;
 }
 
-export function metadataOf(model: RecNext | RegNet, classNames?: readonly string[]): Record<string, unknown> {
-  return { format: 1, config: model.config, ...(classNames === undefined ? {} : { classNames }) };
+export function metadataOf(config: ModelConfig, classNames?: readonly string[]): Record<string, unknown> {
+  return { format: 1, config, ...(classNames === undefined ? {} : { classNames }) };
 }
 
 /** Takes the metadata out of a model.json. Throws CheckpointError where it is not as this toolkit writes it. */

@@ -1,6 +1,6 @@
 import { UserError } from '../errors.js';
 import { sizeOf } from '../layers/spec/module-spec.js';
-import { numbers } from './model-weights.js';
+import { numbers } from './weight-check.js';
 import type { HostTensor, StateDict } from './state-dict.js';
 
 /** The first convolution of each family, unfused and fused. */

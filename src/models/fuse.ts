@@ -2,7 +2,7 @@ import { UserError } from '../errors.js';
 import type { ConvNormArgs } from '../layers/spec/conv-norm.js';
 import type { ConvShape, FuseMode } from '../layers/spec/primitives.js';
 import { joinPath, type ModuleSpec } from '../layers/spec/module-spec.js';
-import { numbers } from './model-weights.js';
+import { numbers } from './weight-check.js';
 import type { StateDict } from './state-dict.js';
 
 /** PyTorch's default, which every batch norm of RecNeXt has. */
@@ -14,14 +14,16 @@ const EPSILON = 1e-5;
  * @param spec the model the weights belong to: unfused, or (for `full`) in the reference's fused form
  * @param mode `reference`: ConvNorm pairs, RepVGGDW and the two heads, as the published fused files have it;
  *   `full`: the norms it leaves (`blocks.*.norm` of M, `downsample.norm` of M and A) as well
+ * @param options.consume takes weights out of `state` as they are used, so that both forms never lie in memory whole
  */
 export function fuseStateDict(
   spec: ModuleSpec,
   state: StateDict,
   mode: Exclude<FuseMode, 'none'>,
+  { consume = false }: { consume?: boolean } = {},
 ): StateDict {
   const fused: StateDict = new Map();
-  fuseModule(spec, '', new Folder(state, fused), mode);
+  fuseModule(spec, '', new Folder(state, fused, consume), mode);
   return fused;
 }
 
@@ -36,12 +38,14 @@ class Folder {
   constructor(
     private readonly state: StateDict,
     private readonly fused: StateDict,
+    private readonly consume: boolean,
   ) {}
 
   read(name: string): Float64Array {
     const tensor = this.state.get(name);
     if (tensor === undefined) throw new UserError(`cannot fuse: weight "${name}" is missing`);
-    return Float64Array.from(numbers(tensor.data));
+    if (this.consume) this.state.delete(name);
+    return new Float64Array(numbers(tensor.data));
   }
 
   has(name: string): boolean {
@@ -60,12 +64,14 @@ class Folder {
   }
 
   write(name: string, shape: readonly number[], values: Float64Array): void {
-    this.fused.set(name, { shape, data: Float32Array.from(values) });
+    this.fused.set(name, { shape, data: new Float32Array(values) });
   }
 
   copy(name: string): void {
     const tensor = this.state.get(name);
-    if (tensor !== undefined) this.fused.set(name, tensor);
+    if (tensor === undefined) return;
+    if (this.consume) this.state.delete(name);
+    this.fused.set(name, tensor);
   }
 }
 
@@ -109,10 +115,11 @@ function scaleOutputs(
   { scale, shift }: Affine,
 ): { weight: Float64Array; bias: Float64Array } {
   const row = weight.length / scale.length;
-  return {
-    weight: weight.map((w, i) => w * scale[Math.floor(i / row)]!),
-    bias: bias.map((b, o) => b * scale[o]! + shift[o]!),
-  };
+  const scaled = new Float64Array(weight.length);
+  for (let o = 0, at = 0; o < scale.length; o++) {
+    for (const end = at + row; at < end; at++) scaled[at] = weight[at]! * scale[o]!;
+  }
+  return { weight: scaled, bias: bias.map((b, o) => b * scale[o]! + shift[o]!) };
 }
 
 /** Puts an affine map before a linear layer or ungrouped 1x1 convolution `[out, in]`. */
@@ -122,12 +129,17 @@ function scaleInputs(
   { scale, shift }: Affine,
 ): { weight: Float64Array; bias: Float64Array } {
   const row = scale.length;
-  const shifted = bias.map((b, o) => {
-    let sum = b;
-    for (let i = 0; i < row; i++) sum += weight[o * row + i]! * shift[i]!;
-    return sum;
-  });
-  return { weight: weight.map((w, i) => w * scale[i % row]!), bias: shifted };
+  const scaled = new Float64Array(weight.length);
+  const shifted = new Float64Array(bias.length);
+  for (let o = 0, at = 0; o < bias.length; o++) {
+    let sum = bias[o]!;
+    for (let i = 0; i < row; i++, at++) {
+      sum += weight[at]! * shift[i]!;
+      scaled[at] = weight[at]! * scale[i]!;
+    }
+    shifted[o] = sum;
+  }
+  return { weight: scaled, bias: shifted };
 }
 
 function weightShape({ outChannels, inChannels, groups, kernel }: ConvShape): number[] {

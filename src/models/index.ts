@@ -1,9 +1,9 @@
 import { randomWeights, zeroWeights } from '../layers/initial-weights.js';
-import { resolveRecNext, type RecNextOptions } from './recnext-config.js';
-import { RecNext } from './recnext.js';
-import { parseModelName } from './names.js';
-import { RegNet } from './regnet.js';
-import { resolveRegNet } from './regnet-config.js';
+import { resolveModel } from './model-config.js';
+import { modelFrom } from './model-from.js';
+import type { RecNextOptions } from './recnext-config.js';
+import type { RecNext } from './recnext.js';
+import type { RegNet } from './regnet.js';
 
 export { FeatureExtractor, type FeatureInfo } from './feature-extractor.js';
 export { listModels, parseModelName } from './names.js';
@@ -12,8 +12,10 @@ export { RecNext } from './recnext.js';
 export { RegNet } from './regnet.js';
 export { smallInputNotice } from './small-input.js';
 export { SpecModel } from './spec-model.js';
+export { modelFrom } from './model-from.js';
+export type { ModelConfig } from './model-config.js';
 export type { RecNextConfig, RecNextOptions } from './recnext-config.js';
-export { fuseOf, replaceBatchnorm } from './replace-batchnorm.js';
+export { replaceBatchnorm } from './replace-batchnorm.js';
 export { modelCosts, summarise, type ModelCosts, type ModelSummary } from './summary.js';
 export type { DataConfig, ForwardContext, ImageModel, ParameterSpec, TrainingOutput } from './image-model.js';
 export type { HostTensor, StateDict } from './state-dict.js';
@@ -32,10 +34,6 @@ export interface BuildOptions extends RecNextOptions {
  * @throws UsageError for an unknown name (with the nearest one) or options that cannot be built
  */
 export function buildModel(name: string, options: BuildOptions = {}): RecNext | RegNet {
-  const { init = 'random', seed = 0, fuse = 'none', ...rest } = options;
-  const source = init === 'zeros' ? zeroWeights : randomWeights(seed);
-  const parsed = parseModelName(name);
-  return parsed.family === 'regnet'
-    ? new RegNet(resolveRegNet(parsed.variant, { ...rest, fused: fuse !== 'none' }), source)
-    : new RecNext(resolveRecNext(name, { ...rest, fuse }), source);
+  const { init = 'random', seed = 0, ...rest } = options;
+  return modelFrom(resolveModel(name, rest), init === 'zeros' ? zeroWeights : randomWeights(seed));
 }

@@ -2,14 +2,11 @@ import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../errors.js';
 import type { ForwardContext, Head } from '../layers/index.js';
 import { randomWeights, type WeightSource } from '../layers/initial-weights.js';
-import { dataConfigOf } from './data-config.js';
+import { modelDataConfig } from './model-config.js';
 import type { TrainingOutput } from './image-model.js';
 import { checkRecNext, type RecNextConfig } from './recnext-config.js';
 import { recNextSpec } from './recnext-spec.js';
 import { SpecModel } from './spec-model.js';
-
-/** Share of the resized short side that the published figures' crop takes. */
-const CROP_PCT = 0.875;
 
 /** A RecNeXt (arXiv 2412.19628): the stem, four stages, and a head of two classifiers. */
 export class RecNext extends SpecModel {
@@ -17,11 +14,7 @@ export class RecNext extends SpecModel {
 
   /** @param source first values of the weights; default: PyTorch's distributions, seed 0 */
   constructor(config: RecNextConfig, source: WeightSource = randomWeights(0)) {
-    super(
-      recNextSpec(config),
-      { ...config, dataConfig: dataConfigOf(config, CROP_PCT, config.preprocessing) },
-      source,
-    );
+    super(recNextSpec(config), { ...config, dataConfig: modelDataConfig(config) }, source);
     this.current = config;
   }
 

@@ -1,4 +1,5 @@
 import { childCost, type ModuleSpec } from '../layers/spec/module-spec.js';
+import type { FuseMode } from '../layers/spec/primitives.js';
 import { bnConv, fcHead, regNetStage } from '../layers/spec/regnet.js';
 import type { Preprocessing } from './image-model.js';
 import type { RegNetVariant } from './variants.js';
@@ -56,18 +57,19 @@ export interface RegNetOptions {
   numClasses?: number;
   inChans?: number;
   imgSize?: number | readonly [number, number];
-  fused?: boolean;
+  /** Batch norms folded away. Default `none`; both other modes are the same here. */
+  fuse?: FuseMode;
   preprocessing?: Preprocessing;
 }
 
 export function resolveRegNet(variant: RegNetVariant, options: RegNetOptions = {}): RegNetConfig {
-  const { numClasses = 1000, inChans = 3, imgSize = 224, fused = false, preprocessing } = options;
+  const { numClasses = 1000, inChans = 3, imgSize = 224, fuse = 'none', preprocessing } = options;
   return {
     ...variant,
     numClasses,
     inChans,
     imgSize: typeof imgSize === 'number' ? [imgSize, imgSize] : imgSize,
-    fused,
+    fused: fuse !== 'none',
     ...(preprocessing === undefined ? {} : { preprocessing }),
   };
 }

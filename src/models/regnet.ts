@@ -1,5 +1,5 @@
 import { randomWeights, type WeightSource } from '../layers/initial-weights.js';
-import { dataConfigOf } from './data-config.js';
+import { modelDataConfig } from './model-config.js';
 import { regNetSpec, type RegNetConfig } from './regnet-config.js';
 import { SpecModel } from './spec-model.js';
 
@@ -12,7 +12,7 @@ export class RegNet extends SpecModel {
       regNetSpec(config),
       {
         ...config,
-        dataConfig: dataConfigOf(config, config.cropPct, config.preprocessing),
+        dataConfig: modelDataConfig(config),
       },
       source,
     );

@@ -2,8 +2,10 @@ import { UserError } from '../errors.js';
 import { zeroWeights } from '../layers/initial-weights.js';
 import type { FuseMode } from '../layers/spec/primitives.js';
 import { fuseStateDict } from './fuse.js';
-import { RecNext } from './recnext.js';
-import { RegNet } from './regnet.js';
+import { fuseMode, withFuseMode } from './model-config.js';
+import { modelFrom } from './model-from.js';
+import type { RecNext } from './recnext.js';
+import type { RegNet } from './regnet.js';
 
 /**
  * A new model that computes the same in evaluation without its batch norms (the reference's `replace_batchnorm`).
@@ -17,23 +19,11 @@ export function replaceBatchnorm<M extends RecNext | RegNet>(
   model: M,
   mode: Exclude<FuseMode, 'none'> = 'full',
 ): M {
-  const form = fuseOf(model);
+  const form = fuseMode(model.config);
   if (form === mode || form === 'full') {
     throw new UserError(`${model.name} is fused already (${form}); fuse the model it was made from`);
   }
-  const fused = withoutBatchNorm(model, mode);
+  const fused = modelFrom(withFuseMode(model.config, mode), zeroWeights);
   fused.loadStateDict(fuseStateDict(model.spec, model.stateDict(), mode));
   return fused as M;
-}
-
-/** How far a model's batch norms are folded away. */
-export function fuseOf(model: RecNext | RegNet): FuseMode {
-  if (model instanceof RecNext) return model.config.fuse;
-  return model.config.fused ? 'full' : 'none';
-}
-
-function withoutBatchNorm(model: RecNext | RegNet, fuse: Exclude<FuseMode, 'none'>): RecNext | RegNet {
-  return model instanceof RecNext
-    ? new RecNext({ ...model.config, fuse, distillation: false }, zeroWeights)
-    : new RegNet({ ...model.config, fused: true }, zeroWeights);
 }

@@ -6,11 +6,9 @@ import {
   type Feature,
   type ModuleSpec,
 } from '../layers/spec/module-spec.js';
-import { parseModelName } from './names.js';
+import { modelSpec, resolveModel, withFuseMode, type ModelConfig } from './model-config.js';
 import { published, type Published } from './published.js';
-import { resolveRecNext, type RecNextConfig, type RecNextOptions } from './recnext-config.js';
-import { recNextSpec } from './recnext-spec.js';
-import { regNetSpec, resolveRegNet, type RegNetConfig } from './regnet-config.js';
+import type { RecNextConfig, RecNextOptions } from './recnext-config.js';
 
 export interface ModelSummary {
   readonly name: string;
@@ -43,22 +41,17 @@ export function summarise(name: string, options: RecNextOptions = {}): ModelSumm
 
 /** A model's configuration and descriptions, unfused and fused in the reference's form. */
 export interface Described {
-  readonly config: RecNextConfig | RegNetConfig;
+  readonly config: ModelConfig;
   readonly plain: ModuleSpec;
   readonly fused: ModuleSpec;
 }
 
 export function describeModel(name: string, options: RecNextOptions): Described {
-  const parsed = parseModelName(name);
-  if (parsed.family === 'regnet') {
-    const config = resolveRegNet(parsed.variant, options);
-    return { config, plain: regNetSpec(config), fused: regNetSpec({ ...config, fused: true }) };
-  }
-  const config = resolveRecNext(name, options);
+  const config = resolveModel(name, options);
   return {
     config,
-    plain: recNextSpec({ ...config, fuse: 'none' }),
-    fused: recNextSpec({ ...config, fuse: 'reference' }),
+    plain: modelSpec(withFuseMode(config, 'none')),
+    fused: modelSpec(withFuseMode(config, 'reference')),
   };
 }
 

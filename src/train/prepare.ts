@@ -69,7 +69,7 @@ export async function prepareRun(
         transform: evalTransform(images),
       }),
     weightFiles: {
-      'config.json': JSON.stringify(timmConfig(model, classes), undefined, 2) + '\n',
+      'config.json': JSON.stringify(timmConfig(model.config, classes), undefined, 2) + '\n',
       ...(classes && { 'classes.txt': classes.map((name) => name + '\n').join('') }),
     },
   };

@@ -1,9 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { UsageError } from '../../errors.js';
 import { hubEnvironment } from './environment.js';
-import { fetchFromHub } from './fetch-hub.js';
 import type { FetchOptions } from './fetch-options.js';
-import { fetchFromUrl } from './fetch-url.js';
 import { hubSpecOf, isHubSpec } from './hub-spec.js';
 import { display } from './http.js';
 
@@ -15,7 +13,7 @@ import { display } from './http.js';
  * @throws UserError that says what is missing or refused, and what to do; UsageError for an address of another kind
  */
 export async function resolveWeights(spec: string, options: FetchOptions = {}): Promise<string> {
-  if (isHubSpec(spec)) return fetchFromHub(spec, options);
+  if (isHubSpec(spec)) return fromHub(spec, options);
   const scheme = /^([a-z][a-z\d+.-]+):\/\//i.exec(spec)?.[1]?.toLowerCase();
   switch (scheme) {
     case undefined:
@@ -25,13 +23,21 @@ export async function resolveWeights(spec: string, options: FetchOptions = {}): 
     case 'http':
     case 'https': {
       const onHub = hubSpecOf(spec, hubEnvironment().endpoint);
-      return onHub === undefined ? fetchFromUrl(spec, options) : fetchFromHub(onHub, options);
+      if (onHub !== undefined) return fromHub(onHub, options);
+      const { fetchFromUrl } = await import('./fetch-url.js');
+      return fetchFromUrl(spec, options);
     }
     default:
       throw new UsageError(
         `weights cannot be fetched from ${scheme}://: expected a path, hf://owner/repo or https://…`,
       );
   }
+}
+
+/** The hub's client is loaded only when something is fetched: local files need none of it. */
+async function fromHub(spec: string, options: FetchOptions): Promise<string> {
+  const { fetchFromHub } = await import('./fetch-hub.js');
+  return fetchFromHub(spec, options);
 }
 
 /** Weights as messages name them: what signs an address or logs in is left out. */

@@ -1,5 +1,5 @@
 import { stringify } from 'yaml';
-import type { RecNext, RegNet } from '../../models/index.js';
+import { modelDataConfig, type ModelConfig } from '../../models/model-config.js';
 import { published } from '../../models/published.js';
 
 /** What was measured about the files of a model folder. */
@@ -8,8 +8,8 @@ export interface CardFacts {
   readonly params: number;
   readonly paramsFused: number;
   /** Largest difference of the logits on a random image, relative to the largest logit: safetensors, fused TF.js model. */
-  readonly safetensorsDiff: number;
-  readonly tfjsDiff: number;
+  readonly safetensorsDiff: number | undefined;
+  readonly tfjsDiff: number | undefined;
   /** Bytes. */
   readonly safetensorsBytes: number;
   readonly tfjsBytes: number;
@@ -19,7 +19,7 @@ export interface CardFacts {
 const CLASSES_SHOWN = 20;
 
 /** The README.md of a folder for a model hub: what the model is, what was measured, how to load it. */
-export function modelCard(model: RecNext | RegNet, facts: CardFacts): string {
+export function modelCard(config: ModelConfig, facts: CardFacts): string {
   const header = stringify({
     tags: ['image-classification', 'recnext', 'tensorflow.js', 'timm'],
     pipeline_tag: 'image-classification',
@@ -31,24 +31,25 @@ export function modelCard(model: RecNext | RegNet, facts: CardFacts): string {
       header.trimEnd(),
       '---',
       '',
-      `# ${model.name}`,
+      `# ${config.name}`,
       '',
-      ...about(model),
+      ...about(config),
       ...measured(facts),
-      ...use(model),
+      ...use(config),
     ].join('\n') + '\n'
   );
 }
 
-function about(model: RecNext | RegNet): string[] {
-  const { inputSize, interpolation, cropPct, mean, std } = model.dataConfig;
-  const figures = published(model.name);
+function about(config: ModelConfig): string[] {
+  const { name, numClasses } = config;
+  const { inputSize, interpolation, cropPct, mean, std } = modelDataConfig(config);
+  const figures = published(name);
   return [
-    `An image classifier of the ${model.name.startsWith('regnet') ? 'RegNetY' : 'RecNeXt'} family with ${model.numClasses} classes.`,
+    `An image classifier of the ${name.startsWith('regnet') ? 'RegNetY' : 'RecNeXt'} family with ${numClasses} classes.`,
     '',
     `- Input: ${inputSize.join(' x ')} (channels, height, width); ${interpolation} resize, centre crop of ${cropPct}`,
     `- Normalisation: mean ${mean.join(', ')}; std ${std.join(', ')}`,
-    ...(figures === undefined || model.numClasses !== 1000
+    ...(figures === undefined || numClasses !== 1000
       ? []
       : [
           `- Published ImageNet-1K top-1 of this architecture: ${figures.top1Dist} % distilled, ${figures.top1Base} % without. Not measured on these weights`,
@@ -59,14 +60,15 @@ function about(model: RecNext | RegNet): string[] {
 
 function measured(facts: CardFacts): string[] {
   const { classNames, params, paramsFused, safetensorsDiff, tfjsDiff, safetensorsBytes, tfjsBytes } = facts;
+  const difference = (value: number | undefined): string => value?.toExponential(1) ?? 'not measured';
   const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
   return [
     '## Files',
     '',
     '| file | what | parameters | size | difference to the original |',
     '| --- | --- | ---: | ---: | ---: |',
-    `| \`model.safetensors\` | for PyTorch, timm and recnext | ${params.toLocaleString('en-US')} | ${mb(safetensorsBytes)} | ${safetensorsDiff.toExponential(1)} |`,
-    `| \`tfjs/\` | TensorFlow.js LayersModel, batch norms folded | ${paramsFused.toLocaleString('en-US')} | ${mb(tfjsBytes)} | ${tfjsDiff.toExponential(1)} |`,
+    `| \`model.safetensors\` | for PyTorch, timm and recnext | ${params.toLocaleString('en-US')} | ${mb(safetensorsBytes)} | ${difference(safetensorsDiff)} |`,
+    `| \`tfjs/\` | TensorFlow.js LayersModel, batch norms folded | ${paramsFused.toLocaleString('en-US')} | ${mb(tfjsBytes)} | ${difference(tfjsDiff)} |`,
     '',
     'Differences are the largest over all logits on one random image, relative to the largest logit, measured when these files were written.',
     '',
@@ -80,7 +82,7 @@ function classes(names: readonly string[]): string[] {
   return ['## Classes', '', shown.join(', ') + rest, ''];
 }
 
-function use({ name, numClasses }: RecNext | RegNet): string[] {
+function use({ name, numClasses }: ModelConfig): string[] {
   return [
     '## Use',
     '',

@@ -1,13 +1,14 @@
-import { RecNext, type RegNet } from '../../models/index.js';
+import { featuresOf, isRecNext, modelDataConfig, type ModelConfig } from '../../models/model-config.js';
 
 /** timm's config.json of a model: lets timm and the reference build it and find its classes and preprocessing. */
-export function timmConfig(model: RecNext | RegNet, classNames?: readonly string[]): Record<string, unknown> {
-  const { dataConfig, numClasses } = model;
-  const recnext = model instanceof RecNext ? model.config : undefined;
+export function timmConfig(config: ModelConfig, classNames?: readonly string[]): Record<string, unknown> {
+  const { name, numClasses } = config;
+  const { inputSize, interpolation, cropPct, cropMode, mean, std } = modelDataConfig(config);
+  const recnext = isRecNext(config) ? config : undefined;
   return {
-    architecture: model.name,
+    architecture: name,
     num_classes: numClasses,
-    num_features: recnext?.dims.at(-1) ?? (model as RegNet).config.widths.at(-1),
+    num_features: featuresOf(config),
     global_pool: 'avg',
     ...(recnext === undefined
       ? {}
@@ -15,13 +16,13 @@ export function timmConfig(model: RecNext | RegNet, classNames?: readonly string
     ...(classNames === undefined ? {} : { label_names: classNames }),
     pretrained_cfg: {
       tag: recnext?.distillation ? 'dist_300e_in1k' : 'base_300e_in1k',
-      input_size: dataConfig.inputSize,
+      input_size: inputSize,
       fixed_input_size: false,
-      interpolation: dataConfig.interpolation,
-      crop_pct: dataConfig.cropPct,
-      crop_mode: dataConfig.cropMode,
-      mean: dataConfig.mean,
-      std: dataConfig.std,
+      interpolation,
+      crop_pct: cropPct,
+      crop_mode: cropMode,
+      mean,
+      std,
       num_classes: numClasses,
     },
   };

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { loadModel, type LoadOptions } from '../../convert/load-weights.js';
-import { fuseOf, replaceBatchnorm, type RecNext, type RegNet } from '../../models/index.js';
+import { replaceBatchnorm, type RecNext, type RegNet } from '../../models/index.js';
+import { fuseMode } from '../../models/model-config.js';
 import { verifyAgainstCpu } from './against-cpu.js';
 import { verifyAgainstReference } from './against-reference.js';
 import { difference, largestOf, worst, type LayerDifference } from './compare.js';
@@ -45,7 +46,7 @@ export async function verifyCheckpoint(options: LoadOptions): Promise<VerifyResu
     const title = `these weights on ${backend}, against the plain JavaScript backend`;
     checks.push(check('backend', title, await verifyAgainstCpu(model)));
   }
-  if (fuseOf(model) === 'none')
+  if (fuseMode(model.config) === 'none')
     checks.push(check('fused', 'these weights fused, against unfused', [fusedLogits(model)]));
   model.dispose();
   const overall = worst(checks.map((c) => c.worst));

@@ -20,7 +20,13 @@ describe('several processes', () => {
     const built = await build({
       configFile: false,
       logLevel: 'silent',
-      build: { write: false, minify: false, ssr: entry },
+      build: {
+        write: false,
+        minify: false,
+        ssr: entry,
+        // One file: it is run without one.
+        rollupOptions: { output: { inlineDynamicImports: true } },
+      },
       ssr: { noExternal: true },
     });
     const [chunk] = (built as { output: { code?: string }[] }).output;
