@@ -10,7 +10,7 @@ import { writeFileAtomic } from '../runtime/files.js';
 import { writeFolder } from '../runtime/write-folder.js';
 import type { Difference } from './compare.js';
 import { writeSafetensors, writeTorch } from './files.js';
-import { layersModelFiles, type HostModel, type LayersModelOptions } from './layers-model.js';
+import { layersModelFiles, type HostModel, type LayersModelOptions, type ModelFile } from './layers-model.js';
 import { readModel, type LoadOptions } from './read-model.js';
 import { modelCard } from './write/model-card.js';
 import type { Quantization } from './write/quantize.js';
@@ -122,15 +122,28 @@ async function writeModel(
     await writeFileAtomic(join(folder, 'classes.txt'), classNames.join('\n') + '\n');
   }
   if (to === 'layers') {
-    for (const { name, data } of layersModelFiles(model, { ...options, consume: true })) {
-      await writeFileAtomic(join(folder, name), data);
-    }
+    await writeFiles(folder, layersModelFiles(model, { ...options, consume: true }));
     return;
   }
   const config = JSON.stringify(timmConfig(model.config, classNames), null, 2) + '\n';
   await writeFileAtomic(join(folder, 'config.json'), config);
   if (to === 'pth') await writeTorch(join(folder, 'pytorch_model.bin'), model.state);
   else await writeSafetensors(join(folder, 'model.safetensors'), model.state, { format: 'pt' });
+}
+
+/** Writes files while the next one is made. The folder they are in is synced as a whole. */
+async function writeFiles(folder: string, files: Iterable<ModelFile>): Promise<void> {
+  let writing: Promise<unknown> = Promise.resolve();
+  try {
+    for (const { name, data } of files) {
+      await writing;
+      writing = writeFileAtomic(join(folder, name), data, { durable: false });
+      // Whoever awaits it next is told; until then it is no unhandled rejection.
+      writing.catch(() => undefined);
+    }
+  } finally {
+    await writing;
+  }
 }
 
 /** What a hub folder has besides weights in safetensors: a fused TF.js model, and the card with what was measured of both. */

@@ -16,6 +16,8 @@ export function tfShape({ shape, layout, groups }: LayoutSpec): number[] {
 
 /** Checkpoint values (PyTorch order) to TF.js layout. */
 export function toTf(spec: LayoutSpec, values: ArrayLike<number>): Float32Array {
+  const matrix = matrixOf(spec);
+  if (matrix !== undefined) return transpose(values, matrix.rows, matrix.columns);
   return permute(spec, values, (result, tfIndex, torchIndex) => {
     result[tfIndex] = values[torchIndex]!;
   });
@@ -23,6 +25,8 @@ export function toTf(spec: LayoutSpec, values: ArrayLike<number>): Float32Array 
 
 /** TF.js layout to the checkpoint's. */
 export function toTorch(spec: LayoutSpec, values: ArrayLike<number>): Float32Array {
+  const matrix = matrixOf(spec);
+  if (matrix !== undefined) return transpose(values, matrix.columns, matrix.rows);
   return permute(spec, values, (result, tfIndex, torchIndex) => {
     result[torchIndex] = values[tfIndex]!;
   });
@@ -31,16 +35,30 @@ export function toTorch(spec: LayoutSpec, values: ArrayLike<number>): Float32Arr
 type Assign = (result: Float32Array, tfIndex: number, torchIndex: number) => void;
 
 function permute(spec: LayoutSpec, values: ArrayLike<number>, assign: Assign): Float32Array {
-  if (spec.layout === 'linear') return permuteLinear(spec.shape, assign);
-  if (spec.layout === 'conv') return permuteConv(spec, assign);
-  return Float32Array.from(values);
+  return spec.layout === 'conv' ? permuteConv(spec, assign) : Float32Array.from(values);
 }
 
-function permuteLinear(shape: readonly number[], assign: Assign): Float32Array {
-  const [rows, columns] = shape as readonly [number, number];
+/** Linear layers and ungrouped 1x1 convolutions, most of a model's weights, are matrices [out, in] that are transposed. */
+function matrixOf({ layout, shape, groups }: LayoutSpec): { rows: number; columns: number } | undefined {
+  const [rows = 0, columns = 0, height = 1, width = 1] = shape;
+  const matrix = layout === 'linear' || (layout === 'conv' && groups === 1 && height * width === 1);
+  return matrix ? { rows, columns } : undefined;
+}
+
+/** Tiles of a matrix that stay in the processor's first cache. */
+const TILE = 32;
+
+/** [rows, columns] to [columns, rows]. */
+function transpose(values: ArrayLike<number>, rows: number, columns: number): Float32Array {
   const result = new Float32Array(rows * columns);
-  for (let r = 0; r < rows; r++) {
-    for (let c = 0; c < columns; c++) assign(result, c * rows + r, r * columns + c);
+  for (let top = 0; top < rows; top += TILE) {
+    const bottom = Math.min(top + TILE, rows);
+    for (let left = 0; left < columns; left += TILE) {
+      const right = Math.min(left + TILE, columns);
+      for (let r = top; r < bottom; r++) {
+        for (let c = left; c < right; c++) result[c * rows + r] = values[r * columns + c]!;
+      }
+    }
   }
   return result;
 }

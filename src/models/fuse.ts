@@ -27,6 +27,14 @@ export function fuseStateDict(
   return fused;
 }
 
+type Values = ReturnType<typeof numbers>;
+
+/** A layer's weights after folding: rounded once at the end, or (`Float32Array`) as they are made. */
+interface Folded<W = Float64Array> {
+  readonly weight: W;
+  readonly bias: Float64Array;
+}
+
 /** y = scale·x + shift, channel by channel: what a batch norm does in evaluation. */
 interface Affine {
   readonly scale: Float64Array;
@@ -41,11 +49,17 @@ class Folder {
     private readonly consume: boolean,
   ) {}
 
+  /** A vector, in double precision. */
   read(name: string): Float64Array {
+    return new Float64Array(this.values(name));
+  }
+
+  /** The values as they are: weights are large, and each is used once. */
+  values(name: string): Values {
     const tensor = this.state.get(name);
     if (tensor === undefined) throw new UserError(`cannot fuse: weight "${name}" is missing`);
     if (this.consume) this.state.delete(name);
-    return new Float64Array(numbers(tensor.data));
+    return numbers(tensor.data);
   }
 
   has(name: string): boolean {
@@ -63,8 +77,8 @@ class Folder {
     return { scale, shift: beta.map((b, i) => b - mean[i]! * scale[i]!) };
   }
 
-  write(name: string, shape: readonly number[], values: Float64Array): void {
-    this.fused.set(name, { shape, data: new Float32Array(values) });
+  write(name: string, shape: readonly number[], values: Float64Array | Float32Array): void {
+    this.fused.set(name, { shape, data: values instanceof Float32Array ? values : new Float32Array(values) });
   }
 
   copy(name: string): void {
@@ -93,29 +107,27 @@ function fuseModule(spec: ModuleSpec, path: string, folder: Folder, mode: FuseMo
 }
 
 /** Weight and bias of `conv` then `norm` as one convolution; as they are where that was done before. */
-function foldConvNorm(
-  path: string,
-  conv: ConvNormArgs,
-  folder: Folder,
-): { weight: Float64Array; bias: Float64Array } {
-  if (folder.has(`${path}.weight`))
+function foldConvNorm(path: string, conv: ConvNormArgs, folder: Folder): Folded {
+  if (folder.has(`${path}.weight`)) {
     return { weight: folder.read(`${path}.weight`), bias: folder.read(`${path}.bias`) };
+  }
   const bias = folder.readOr(`${path}.conv.bias`, conv.outChannels);
-  return scaleOutputs(
-    folder.read(`${path}.conv.weight`),
-    bias,
-    folder.affine(`${path}.${conv.normName ?? 'norm'}`),
-  );
+  const weight = folder.values(`${path}.conv.weight`);
+  return scaleOutputs(weight, bias, folder.affine(normPath(path, conv)), new Float64Array(weight.length));
+}
+
+function normPath(path: string, { normName = 'norm' }: ConvNormArgs): string {
+  return `${path}.${normName}`;
 }
 
 /** Puts an affine map behind a convolution or linear layer: rows (output channels) come first in PyTorch's layout. */
-function scaleOutputs(
-  weight: Float64Array,
+function scaleOutputs<W extends Float64Array | Float32Array>(
+  weight: Values,
   bias: Float64Array,
   { scale, shift }: Affine,
-): { weight: Float64Array; bias: Float64Array } {
+  scaled: W,
+): Folded<W> {
   const row = weight.length / scale.length;
-  const scaled = new Float64Array(weight.length);
   for (let o = 0, at = 0; o < scale.length; o++) {
     for (const end = at + row; at < end; at++) scaled[at] = weight[at]! * scale[o]!;
   }
@@ -123,11 +135,7 @@ function scaleOutputs(
 }
 
 /** Puts an affine map before a linear layer or ungrouped 1x1 convolution `[out, in]`. */
-function scaleInputs(
-  weight: Float64Array,
-  bias: Float64Array,
-  { scale, shift }: Affine,
-): { weight: Float64Array; bias: Float64Array } {
+function scaleInputs(weight: Values, bias: Float64Array, { scale, shift }: Affine): Folded {
   const row = scale.length;
   const scaled = new Float64Array(weight.length);
   const shifted = new Float64Array(bias.length);
@@ -147,9 +155,22 @@ function weightShape({ outChannels, inChannels, groups, kernel }: ConvShape): nu
 }
 
 function fuseConvNorm(path: string, conv: ConvNormArgs, folder: Folder): void {
-  const { weight, bias } = foldConvNorm(path, conv, folder);
-  folder.write(`${path}.weight`, weightShape(conv), weight);
-  folder.write(`${path}.bias`, [conv.outChannels], bias);
+  if (folder.has(`${path}.weight`)) {
+    folder.copy(`${path}.weight`);
+    folder.copy(`${path}.bias`);
+    return;
+  }
+  const bias = folder.readOr(`${path}.conv.bias`, conv.outChannels);
+  const values = folder.values(`${path}.conv.weight`);
+  // One product, rounded once: doubles would not need to be kept.
+  const folded = scaleOutputs(
+    values,
+    bias,
+    folder.affine(normPath(path, conv)),
+    new Float32Array(values.length),
+  );
+  folder.write(`${path}.weight`, weightShape(conv), folded.weight);
+  folder.write(`${path}.bias`, [conv.outChannels], folded.bias);
 }
 
 /** The 1x1 kernel and the identity are 3x3 kernels that are zero but for their centre. */
@@ -174,9 +195,9 @@ function fuseHeads(path: string, spec: ModuleSpec, folder: Folder): void {
   }
   const [a, b] = ['head', 'head_dist'].map((name) => {
     const head = joinPath(path, name);
-    const linear = folder.read(`${head}.linear.weight`);
+    const linear = folder.values(`${head}.linear.weight`);
     return scaleInputs(linear, folder.read(`${head}.linear.bias`), folder.affine(`${head}.norm`));
-  }) as [ReturnType<typeof scaleInputs>, ReturnType<typeof scaleInputs>];
+  }) as [Folded, Folded];
   const mean = (x: Float64Array, y: Float64Array) => x.map((value, i) => (value + y[i]!) / 2);
   const classes = a.bias.length;
   folder.write(`${path}.weight`, [classes, a.weight.length / classes], mean(a.weight, b.weight));
@@ -191,8 +212,9 @@ function fuseWithNorm(spec: ModuleSpec, path: string, folder: Folder, mode: Fuse
   const norm = folder.affine(joinPath(path, 'norm'));
   const [, mlp] = spec.children.find(([name]) => name === 'channel_mixer')!;
   if (spec.type === 'Downsample') {
-    const weight = folder.read(`${mixerPath}.weight`);
-    const fused = scaleOutputs(weight, folder.read(`${mixerPath}.bias`), norm);
+    const weight = folder.values(`${mixerPath}.weight`);
+    const bias = folder.read(`${mixerPath}.bias`);
+    const fused = scaleOutputs(weight, bias, norm, new Float32Array(weight.length));
     folder.write(`${mixerPath}.weight`, weightShape(mixer.args as ConvShape), fused.weight);
     folder.write(`${mixerPath}.bias`, [fused.bias.length], fused.bias);
     fuseModule(mlp, mlpPath, folder, mode);

@@ -9,6 +9,8 @@ export type FileData = string | Uint8Array | Iterable<Uint8Array> | AsyncIterabl
 export interface AtomicWriteOptions {
   /** Total bytes, where known: named when the disk is full. */
   size?: number;
+  /** Wait until the disk has it. Default true; false for files whose folder is synced as a whole. */
+  durable?: boolean;
 }
 
 /** Small pieces are gathered into writes of this size, in bytes. */
@@ -123,7 +125,7 @@ export async function writeFileAtomic(
         written += chunk.byteLength;
       }
       await write(small.subarray(0, waiting));
-      await io(handle.sync());
+      if (options.durable ?? true) await io(handle.sync());
     } finally {
       await handle.close();
     }
@@ -134,6 +136,6 @@ export async function writeFileAtomic(
       ? await writeError(error, path, Math.max(options.size ?? 0, written))
       : error;
   }
-  await syncFolder(dirname(target));
+  if (options.durable ?? true) await syncFolder(dirname(target));
   return written;
 }

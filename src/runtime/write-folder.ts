@@ -53,10 +53,13 @@ export async function removeTemporaries(parent: string): Promise<void> {
 
 /** Everything in a folder, however deep, and the folder. */
 async function syncAll(folder: string): Promise<void> {
-  for (const entry of await readdir(folder, { withFileTypes: true })) {
-    const path = join(folder, entry.name);
-    await (entry.isDirectory() ? syncAll(path) : sync(path));
-  }
+  const entries = await readdir(folder, { withFileTypes: true });
+  await Promise.all(
+    entries.map((entry) => {
+      const path = join(folder, entry.name);
+      return entry.isDirectory() ? syncAll(path) : sync(path);
+    }),
+  );
   await syncFolder(folder);
 }
 
