@@ -43,13 +43,18 @@ export async function claimPartial(
     const there = await partialsOf(target);
     if (!there.some(({ state }) => state === 'busy')) {
       const mine = (await takeOver(target, there)) ?? (await create(target));
-      if (await isFirst(target, mine)) return mine;
+      if (await isAlone(target, mine)) {
+        // Another may have finished between the two looks; from here on nobody can.
+        if (!existsSync(target)) return mine;
+        await rm(mine, { force: true });
+        return undefined;
+      }
       await releasePartial(target, mine);
     } else if (!waiting) {
       waiting = true;
       onWait?.();
     }
-    await sleep(pollMs, undefined, { signal }).catch(() => signal?.throwIfAborted());
+    await sleep(pollMs * (0.5 + Math.random()), undefined, { signal }).catch(() => signal?.throwIfAborted());
   }
 }
 
@@ -83,10 +88,12 @@ async function takeOver(target: string, there: readonly Partial[]): Promise<stri
   return taken;
 }
 
-/** Of several that began at the same moment, the first by name goes on. */
-async function isFirst(target: string, mine: string): Promise<boolean> {
-  const busy = (await partialsOf(target)).filter(({ state }) => state === 'busy');
-  return busy.every(({ path }) => path >= mine);
+/**
+ * Whether nobody else writes. Each makes its file before it looks, so that of several at most one finds itself alone; that none
+ * does is possible, and they try again at different times.
+ */
+async function isAlone(target: string, mine: string): Promise<boolean> {
+  return (await partialsOf(target)).every(({ path, state }) => state !== 'busy' || path === mine);
 }
 
 async function partialsOf(target: string): Promise<Partial[]> {

@@ -30,7 +30,7 @@ describe('several processes', () => {
       ssr: { noExternal: true },
     });
     const [chunk] = (built as { output: { code?: string }[] }).output;
-    code = `${chunk?.code};\nconst options = { notice: console.log, timing: { stallMs: 400, retries: 3, backoffMs: 5, pollMs: 20 } };\nconsole.log('there', await resolveWeights('${ADDRESS}', options));`;
+    code = `${chunk?.code};\nconst options = { notice: console.log, timing: { stallMs: 700, retries: 3, backoffMs: 5, pollMs: 20 } };\nconsole.log('there', await resolveWeights('${ADDRESS}', options));`;
   });
   const start = (): { child: ChildProcess; out: () => string; ended: Promise<unknown> } => {
     const child = spawn(process.execPath, ['--input-type=module'], { stdio: ['pipe', 'pipe', 'pipe'] });

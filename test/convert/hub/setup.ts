@@ -11,8 +11,11 @@ export const REPO = 'suous/recnext_m0.base_300e_in1k';
 export const ADDRESS = `hf://${REPO}`;
 export const TOKEN = 'hf_verysecret';
 
-/** Impatient, so that no test waits long. */
-export const FAST: FetchOptions = { timing: { stallMs: 150, retries: 3, backoffMs: 5, pollMs: 20 } };
+/** Impatient between attempts, so that no test waits long; patient with a busy machine. */
+export const FAST: FetchOptions = { timing: { stallMs: 20_000, retries: 3, backoffMs: 5, pollMs: 20 } };
+
+/** For servers that fall silent. */
+export const STALLING: FetchOptions = { timing: { ...FAST.timing, stallMs: 700 } };
 
 /** Bytes that no two parts of are alike. */
 export function noise(length: number, seed = 'noise'): Buffer {
