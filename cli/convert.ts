@@ -24,7 +24,7 @@ export function registerConvertCommand(program: Command): void {
       'Reads a checkpoint (PyTorch .pth or .pt, TorchScript, safetensors, a timm-style folder, a TF.js LayersModel), found out by its ' +
         'content, and writes it in another form. What was written is compared with what was read on a random image.',
     )
-    .argument('<file>', 'checkpoint file or folder')
+    .argument('<file>', 'checkpoint file or folder, hf://owner/repo or https://…')
     .requiredOption('-o, --output <dir>', 'folder to write')
     .option('--model <name>', 'the model it must be. Default: found from names and shapes')
     .addOption(

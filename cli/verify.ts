@@ -16,7 +16,7 @@ export function registerVerifyCommand(program: Command): void {
       'Compares this implementation with numbers of the PyTorch one, these weights on this backend with the plain JavaScript backend, and fused ' +
         'with unfused; prints the largest difference of each layer and names the worst. Exit code 1 if any is beyond rounding.',
     )
-    .requiredOption('--weights <path>', 'file or folder of weights')
+    .requiredOption('--weights <path>', 'file or folder of weights, hf://owner/repo or https://…')
     .option('--model <name>', 'the model it must be. Default: found from names and shapes')
     .option(
       '--which <set>',

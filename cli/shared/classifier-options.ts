@@ -15,7 +15,7 @@ export function addClassifierOptions(command: Command): Command {
   return addModelSizeOptions(
     command
       .option('--model <name>', 'model (default: as the weights say)')
-      .option('--weights <path>', 'file or folder of weights, or hf://owner/repo')
+      .option('--weights <path>', 'file or folder of weights, hf://owner/repo or https://…')
       .option('--pretrained', 'the published weights of the model (a tag chooses: recnext_m3.dist_300e_in1k)')
       .option('--random-weights', 'weights drawn at random, to measure speed')
       .option('--fuse', 'fold the batch norms first')
