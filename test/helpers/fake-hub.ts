@@ -14,6 +14,8 @@ export class FakeHub {
   refuse: { status: number; code?: string } | undefined;
   /** What the hub says a file in LFS hashes to. Default: the truth. */
   claim: string | undefined;
+  /** What it says the size is. Default: the truth. */
+  claimedSize: number | undefined;
   commit = SHA;
 
   constructor(private readonly repo: string) {
@@ -71,7 +73,7 @@ export class FakeHub {
       etag: '"pointer"',
       'content-length': '0',
       'x-repo-commit': this.commit,
-      'x-linked-size': String(bytes.length),
+      'x-linked-size': String(this.claimedSize ?? bytes.length),
       'x-linked-etag': `"${this.claim ?? createHash('sha256').update(bytes).digest('hex')}"`,
     });
   }

@@ -105,7 +105,7 @@ export function explainTransfer(error: unknown, what: string, server: string, of
 /** fetch of Node.js goes past proxies unless told. */
 function proxyHint(): string {
   const { HTTPS_PROXY, https_proxy, HTTP_PROXY, http_proxy, NODE_USE_ENV_PROXY } = process.env;
-  const proxy = HTTPS_PROXY ?? https_proxy ?? HTTP_PROXY ?? http_proxy;
+  const proxy = HTTPS_PROXY || https_proxy || HTTP_PROXY || http_proxy;
   return proxy && NODE_USE_ENV_PROXY !== '1'
     ? ' There is a proxy in the environment: NODE_USE_ENV_PROXY=1 makes Node.js 22.21 or newer use it.'
     : '';

@@ -141,6 +141,20 @@ describe('a transfer', () => {
     expect(arrived()).toBe(true);
   });
 
+  it('does not begin what the disk has no room for', async () => {
+    at.hub.claimedSize = 1e15;
+    expect(await failure(get())).toMatch(
+      /1000000000\.0 MB needed in .*, \d+\.\d MB free: free some space, or set HF_HUB_CACHE/,
+    );
+    expect(at.hub.fetched(FILE)).toHaveLength(0);
+  });
+
+  it('notices a file that is longer than the hub says', async () => {
+    at.hub.claimedSize = 1_000_000;
+    expect(await failure(get())).toMatch(/more than the 1000000 bytes announced came/);
+    expect(existsSync(join(blobs(), BLOB))).toBe(false);
+  });
+
   it('checks files in git by their name in git', async () => {
     at.hub.files.set('config.json', Buffer.from('{}'));
     at.hub.hub.faults.push(corrupt, corrupt);
