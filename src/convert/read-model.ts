@@ -65,7 +65,7 @@ export async function readModel(options: LoadOptions): Promise<ReadModel> {
     checkpoint.format === 'tfjs-layers'
       ? fromLayersModel(checkpoint, named)
       : fromCheckpoint(checkpoint, named);
-  return { ...adaptClasses(read, named), path };
+  return { ...adaptClasses(adaptChannels(read, named), named), path };
 }
 
 type Found = Omit<ReadModel, 'path'>;
@@ -91,7 +91,6 @@ function fromCheckpoint(checkpoint: Checkpoint, options: LoadOptions): Found {
   const found = inferModel(checkpoint.tensors);
   if (found === undefined) throw foreignWeights(checkpoint, options);
   const wanted = options.model === undefined ? found.name : parseModelName(options.model).variant.name;
-  const { inChans = found.inChans } = options;
   const { preprocessing, unknown } = preprocessingOf(checkpoint.config);
   const config = resolveModel(wanted, {
     ...(found.name === wanted ? found.overrides : {}),
@@ -99,16 +98,15 @@ function fromCheckpoint(checkpoint: Checkpoint, options: LoadOptions): Found {
     preprocessing,
     ...pickOverrides(options),
     numClasses: found.numClasses,
-    inChans,
+    inChans: found.inChans,
     fuse: found.fuse,
   });
   const spec = modelSpec(config);
-  const state = adaptInputChannels(checkpoint.tensors, inChans, options.weights);
   try {
     return {
       config,
       spec,
-      state: complete(config.name, spec, state, options.weights),
+      state: complete(config.name, spec, checkpoint.tensors, options.weights),
       classNames: classNamesOf(checkpoint.config),
       notes: [
         ...checkpoint.notes,
@@ -159,6 +157,18 @@ function hasNonFinite(values: ArrayLike<number>): boolean {
   }
   for (let i = end; i < values.length; i++) a += values[i]! * 0;
   return a + b + c + d !== 0;
+}
+
+/** The model itself, or for images of another number of channels. */
+function adaptChannels(read: Found, { inChans, weights }: LoadOptions): Found {
+  if (inChans === undefined || inChans === read.config.inChans) return read;
+  const config = { ...read.config, inChans };
+  return {
+    ...read,
+    config,
+    spec: modelSpec(config),
+    state: adaptInputChannels(read.state, inChans, weights),
+  };
 }
 
 /** The model itself, or with the number of classes asked for and a fresh head. */

@@ -1,21 +1,16 @@
 import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../errors.js';
 import type { ForwardContext } from './forward-context.js';
-import { ModuleLayer, registerLayer, type LayerArgs } from './module-layer.js';
+import { registerLayer, type LayerArgs } from './module-layer.js';
+import { SharingLayer, type Mixed } from './sharing-layer.js';
 import { splitMixer, type SplitMixerArgs } from './spec/split-mixer.js';
-
-/** What a mixer gives: its output, and that of its attention alone (none where it has no attention of its own). */
-export interface Mixed {
-  [name: string]: tf.Tensor;
-  output: tf.Tensor;
-}
 
 /**
  * The token mixer of T, S and B: attention on the first quarter of the channels, the rest passes through. Without
  * attention of its own it adds the attention outputs of the four blocks before it, concatenated.
  * Shape in = shape out, `[b, h, w, channels]`.
  */
-export class SplitMixer extends ModuleLayer {
+export class SplitMixer extends SharingLayer {
   static readonly className = 'SplitMixer';
   private readonly attended: number;
 
@@ -25,18 +20,7 @@ export class SplitMixer extends ModuleLayer {
     this.attended = channels / 4;
   }
 
-  /** Computes the mixer; see {@link TBlock.runSharing}. */
-  runSharing(x: tf.Tensor, context: ForwardContext, shared: readonly tf.Tensor[]): Mixed {
-    const result = tf.tidy(() => this.compute(x, context, shared));
-    context.observe?.(this.name, result.output);
-    return result;
-  }
-
-  protected override forward(x: tf.Tensor, context: ForwardContext): tf.Tensor {
-    return this.compute(x, context, []).output;
-  }
-
-  private compute(x: tf.Tensor, context: ForwardContext, shared: readonly tf.Tensor[]): Mixed {
+  protected override compute(x: tf.Tensor, context: ForwardContext, shared: readonly tf.Tensor[]): Mixed {
     if (!this.hasModule('attn')) return { output: tf.add(x, this.concatenate(shared)) };
     const rest = x.shape.at(-1)! - this.attended;
     const [first, passing] = tf.split(x, [this.attended, rest], -1) as [tf.Tensor, tf.Tensor];

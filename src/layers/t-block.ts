@@ -1,12 +1,13 @@
 import * as tf from '@tensorflow/tfjs';
 import { dropPath } from './drop-path.js';
 import type { ForwardContext } from './forward-context.js';
-import { ModuleLayer, registerLayer, type LayerArgs } from './module-layer.js';
+import { registerLayer, type LayerArgs } from './module-layer.js';
+import { SharingLayer, type Mixed } from './sharing-layer.js';
 import { tBlock, type TBlockArgs } from './spec/blocks.js';
-import type { Mixed, SplitMixer } from './split-mixer.js';
+import type { SplitMixer } from './split-mixer.js';
 
 /** x <- repvgg(x); x + drop_path(mlp(mixer(x))). Shape in = shape out, `[b, h, w, channels]`. */
-export class TBlock extends ModuleLayer {
+export class TBlock extends SharingLayer {
   static readonly className = 'TBlock';
   private readonly dropRate: number;
 
@@ -16,22 +17,7 @@ export class TBlock extends ModuleLayer {
     this.dropRate = dropRate;
   }
 
-  /**
-   * Computes the block and gives its attention's output as well, for a later block that shares it.
-   *
-   * @param shared attention outputs of the blocks before, which a mixer without weights of its own adds
-   */
-  runSharing(x: tf.Tensor, context: ForwardContext, shared: readonly tf.Tensor[]): Mixed {
-    const result = tf.tidy(() => this.compute(x, context, shared));
-    context.observe?.(this.name, result.output);
-    return result;
-  }
-
-  protected override forward(x: tf.Tensor, context: ForwardContext): tf.Tensor {
-    return this.compute(x, context, []).output;
-  }
-
-  private compute(x: tf.Tensor, context: ForwardContext, shared: readonly tf.Tensor[]): Mixed {
+  protected override compute(x: tf.Tensor, context: ForwardContext, shared: readonly tf.Tensor[]): Mixed {
     const y = this.module('rep_mixer').run(x, context);
     const mixed = (this.module('token_mixer') as SplitMixer).runSharing(y, context, shared);
     const branch = this.module('channel_mixer').run(mixed.output, context);

@@ -1,3 +1,4 @@
+import { UsageError } from '../errors.js';
 import type { ModuleSpec } from '../layers/spec/module-spec.js';
 import type { FuseMode } from '../layers/spec/primitives.js';
 import { dataConfigOf } from './data-config.js';
@@ -20,7 +21,16 @@ export function isRecNext(config: ModelConfig): config is RecNextConfig {
 /** Resolves a name and options. Throws UsageError for an unknown name or what cannot be built. */
 export function resolveModel(name: string, options: RecNextOptions = {}): ModelConfig {
   const parsed = parseModelName(name);
-  return parsed.family === 'regnet' ? resolveRegNet(parsed.variant, options) : resolveRecNext(name, options);
+  if (parsed.family === 'recnext') return resolveRecNext(name, options);
+  refuseRecNextOptions(name, options);
+  return resolveRegNet(parsed.variant, options);
+}
+
+/** Options that only RecNeXt has must not vanish in silence. */
+function refuseRecNextOptions(name: string, options: RecNextOptions): void {
+  const only = ['distillation', 'dropPath', 'drop', 'embedDim', 'depth', 'mlpRatio', 'numHeads'] as const;
+  const given = only.find((key) => Boolean(options[key]));
+  if (given !== undefined) throw new UsageError(`${name} has no option "${given}": only RecNeXt has`);
 }
 
 export function modelSpec(config: ModelConfig): ModuleSpec {

@@ -165,6 +165,25 @@ describeBackends(['cpu'], 'converting without a comparison', () => {
   });
 });
 
+describeBackends(['cpu'], 'other channels', () => {
+  it('are converted from a checkpoint and from a LayersModel alike', async () => {
+    const model = new RecNext(resolveRecNext('recnext_m0', TINY));
+    const weights = join(folder, 'w.safetensors');
+    await writeSafetensors(weights, model.stateDict());
+    model.dispose();
+    const output = join(folder, 'tfjs');
+    await convertCheckpoint({ weights, output, imgSize: 32 });
+    const [a, b] = [
+      await loadModel({ weights, inChans: 1 }),
+      await loadModel({ weights: output, inChans: 1 }),
+    ];
+    expect(a.model.inChans).toBe(1);
+    expect([...b.model.stateDict()]).toEqual([...a.model.stateDict()]);
+    a.model.dispose();
+    b.model.dispose();
+  });
+});
+
 describeBackends(['cpu'], 'preprocessing', () => {
   it('comes from config.json, stays through every form, and what is not known is said', async () => {
     const model = new RecNext(resolveRecNext('recnext_m0', TINY));

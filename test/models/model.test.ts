@@ -55,6 +55,8 @@ describe('names', () => {
     );
     expect(() => resolveRecNext('recnext_m0', { embedDim: [4, 8, 16] })).toThrow(/4 stages, found 3/);
     expect(() => resolveRecNext('recnext_a0', { embedDim: [5, 10, 20, 40] })).toThrow(/divisible/);
+    expect(() => buildModel('regnety_002', { distillation: true })).toThrow(/has no option "distillation"/);
+    expect(() => buildModel('regnety_002', { depth: [1, 1, 1, 1] })).toThrow(/has no option "depth"/);
   });
 
   it('takes distillation from the tag', () => {
