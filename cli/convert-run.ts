@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { convertCheckpoint, type ConvertResult } from '../src/convert/convert.js';
-import { UserError } from '../src/errors.js';
+import { readClassNames } from '../src/eval/class-names.js';
 import type { ConvertCommandOptions } from './convert.js';
 import { showDownloads } from './shared/download-progress.js';
 import type { Output } from './shared/output.js';
@@ -12,17 +11,18 @@ export async function convert(file: string, options: ConvertCommandOptions, outp
     weights: file,
     model: options.model,
     output: options.output,
-    fuse: options.fuse === true ? 'full' : options.fuse,
+    fuse: options.fuse,
     to: options.to,
     which: options.which,
     quantize: options.quantize,
     verify: options.verify,
+    seed: options.seed,
     shardBytes: options.shardSize === undefined ? undefined : Math.ceil(options.shardSize * 1e6),
     numClasses: options.numClasses,
     onClassMismatch: 'reset',
     imgSize: options.inputSize,
     ...showDownloads(output),
-    classNames: options.classes === undefined ? undefined : await readNames(options.classes),
+    classNames: options.classes === undefined ? undefined : await readClassNames(options.classes),
   });
   result.notes.forEach((note) => output.info(note));
   output.result(
@@ -36,11 +36,4 @@ export async function convert(file: string, options: ConvertCommandOptions, outp
 function difference({ maxAbsDiff, maxRelDiff }: ConvertResult): string {
   if (maxAbsDiff === null || maxRelDiff === null) return 'not compared with the weights read';
   return `largest difference to the weights read, on a random image: ${maxAbsDiff.toExponential(2)} (${maxRelDiff.toExponential(2)} of the largest logit)`;
-}
-
-async function readNames(path: string): Promise<string[]> {
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw new UserError(`--classes: ${path} cannot be read (${(error as Error).message})`);
-  });
-  return text.split(/\r?\n/).filter((line) => line !== '');
 }

@@ -5,7 +5,7 @@ import { Output } from './shared/output.js';
 interface ConvertCommandOptions extends ComputeOptions {
   model?: string;
   output: string;
-  fuse?: true | 'full' | 'reference';
+  fuse?: 'full' | 'reference';
   to: 'layers' | 'safetensors' | 'pth' | 'hub';
   which?: string;
   quantize?: 'float16' | 'uint8' | 'uint16';

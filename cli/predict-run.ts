@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { UserError } from '../src/errors.js';
+import { UsageError, UserError } from '../src/errors.js';
 import { loadClassifier } from '../src/eval/load-classifier.js';
 import { Predictor } from '../src/eval/predict.js';
 import type { PredictCommandOptions } from './predict.js';
@@ -15,7 +15,9 @@ export async function runPredictCommand(
   await startCompute(options, output);
   const { model, classNames, notes } = await loadClassifier(options, showDownloads(output));
   notes.forEach((note) => output.info(note));
-  const predictor = new Predictor(model, classNames);
+  if (model.numClasses === 0) throw new UsageError('predict needs a classifier: --num-classes 0 leaves none');
+  const names = classNames ?? (await imageNetNames(model.numClasses, output));
+  const predictor = new Predictor(model, names);
   let failed = 0;
   for (const file of files) {
     try {
@@ -39,4 +41,11 @@ async function read(file: string): Promise<Uint8Array> {
   return readFile(file).catch((error: unknown) => {
     throw new UserError(`${file}: cannot be read (${(error as Error).message}).`, { cause: error });
   });
+}
+
+/** Published weights come without names; a thousand classes are ImageNet's. */
+async function imageNetNames(numClasses: number, output: Output): Promise<readonly string[] | undefined> {
+  if (numClasses !== 1000) return undefined;
+  output.info('the weights name no classes: taken for those of ImageNet-1K (--classes FILE names others)');
+  return (await import('../src/eval/imagenet-classes.js')).IMAGENET_CLASSES;
 }

@@ -21,6 +21,8 @@ export function createProgram(): Command {
     .description('RecNeXt image classifiers on TensorFlow.js: train, distil, convert, evaluate and run them.')
     .version(readVersion(), '--version')
     .showSuggestionAfterError()
+    // Errors are one line, suggestions included.
+    .configureOutput({ outputError: (text, write) => write(`${text.trim().replace(/\s*\n\s*/g, ' ')}\n`) })
     .exitOverride();
   registerInfoCommand(program);
   registerConvertCommand(program);

@@ -23,6 +23,12 @@ const runs = join('runs', `digits-${new Date().toISOString().slice(0, 19).replac
 const extra = process.argv.slice(2);
 
 process.chdir(ROOT);
+if (extra.includes('--help')) {
+  console.log(
+    'npm start [-- OPTIONS]: the main job; OPTIONS go to every command of it, for example --backend wasm',
+  );
+  process.exit();
+}
 main().catch((error) => {
   if (!(error instanceof JobError)) throw error;
   console.error(`error: ${error.message}`);

@@ -15,11 +15,17 @@ export { readCheckpoint, type Checkpoint } from './convert/checkpoint.js';
 export { CheckpointError } from './convert/checkpoint-error.js';
 
 export { createTransform, openImage, resolveModelDataConfig } from './data/create-transform.js';
-export { createLoader, decodeImage, openDataset } from './data/index.js';
+export { createLoader, decodeImage, evalTransform, openDataset, trainTransform } from './data/index.js';
 
 export { evaluate } from './eval/evaluate.js';
+export { evaluateData, type EvaluateDataOptions, type EvaluationReport } from './eval/evaluate-data.js';
+export { IMAGENET_CLASSES } from './eval/imagenet-classes.js';
+export { loadClassifier, type Classifier, type ClassifierOptions } from './eval/load-classifier.js';
 export { Predictor, type Prediction } from './eval/predict.js';
 export { verifyCheckpoint, type VerifyResult } from './eval/verify/verify.js';
 
-export { startRun, resumeRun } from './train/run.js';
+export { flagLayer, readConfigFile } from './train/load-config.js';
+export type { RunConfig, RunConfigInput } from './train/config.js';
+export { resumeRun, startRun, type RunHooks } from './train/run.js';
+export type { TrainResult } from './train/train.js';
 export { selectBackend, type BackendName } from './runtime/backend.js';

@@ -206,6 +206,11 @@ async function refuseForeignFolder(output: string): Promise<void> {
         file,
       ),
   );
+  if (foreign === 'README.md' || foreign === 'tfjs') {
+    throw new UserError(
+      `${output} holds a folder for a model hub, whose card may have been edited: choose a new folder or remove this one`,
+    );
+  }
   if (foreign !== undefined) {
     throw new UserError(
       `${output} holds "${foreign}", which no conversion wrote: choose a new folder or empty this one`,

@@ -1,11 +1,15 @@
 import { z } from 'zod';
 import type { FuseMode } from '../layers/spec/primitives.js';
 import type { Preprocessing } from '../models/image-model.js';
-import type { ModelConfig } from '../models/model-config.js';
+import { checkModel, type ModelConfig } from '../models/model-config.js';
 import { CheckpointError } from './checkpoint-error.js';
 
-const whole = z.number().int().nonnegative();
-const list = z.array(z.number().nonnegative()).max(16);
+const whole = z.number().int().nonnegative().max(1_000_000);
+const list = z.array(z.number().nonnegative().max(1_000_000)).max(16);
+/** Widths and depths of every model there is stay far below; beyond is no model but an attack on memory. */
+const widths = z.array(z.number().int().positive().max(8192)).length(4);
+const depths = z.array(z.number().int().nonnegative().max(200)).length(4);
+const side = z.number().int().positive().max(65536);
 const fuse = z.enum(['none', 'reference', 'full'] satisfies FuseMode[]);
 const numberList = z.array(z.number().finite()).min(1).max(1000);
 const INTERPOLATIONS = ['bicubic', 'bilinear', 'lanczos', 'nearest', 'box', 'hamming'] as const;
@@ -24,28 +28,28 @@ const common = {
   name: z.string().max(100),
   numClasses: whole,
   inChans: whole.positive(),
-  imgSize: z.tuple([whole, whole]),
+  imgSize: z.tuple([side, side]),
   preprocessing: preprocessing.optional(),
 };
 
 const recNext = z.object({
   ...common,
   series: z.enum(['m', 'a', 't']),
-  dims: list,
-  depths: list,
-  mlpRatios: list,
+  dims: widths,
+  depths,
+  mlpRatios: z.array(z.number().positive().max(64)).length(4),
   heads: list,
   shareChannel: z.boolean(),
   distillation: z.boolean(),
-  dropPath: z.number(),
-  drop: z.number(),
+  dropPath: z.number().min(0).max(0.999),
+  drop: z.number().min(0).max(0.999),
   fuse,
 });
 
 const regNet = z.object({
   ...common,
-  widths: list,
-  depths: list,
+  widths,
+  depths,
   groupWidth: whole.positive(),
   cropPct: z.number(),
   fused: z.boolean(),
@@ -86,7 +90,7 @@ export function parseMetadata(modelJson: unknown, where: string): ModelMetadata 
       `userDefinedMetadata.recnext.${issue?.path.join('.')}: ${issue?.message}`,
     );
   }
-  return { config: parsed.data.config, classNames: parsed.data.classNames };
+  return { config: checkModel(parsed.data.config), classNames: parsed.data.classNames };
 }
 
 /** Class names from a timm-style config.json (`label_names`), or undefined. */

@@ -173,12 +173,17 @@ function labelOfJson(json: string | undefined, name: string): string {
   throw new UserError(`${name} has no label: its .json has no number named "label", and there is no .cls.`);
 }
 
+/** More classes than any data set has: a larger label is a mistake, and would be paid for in memory. */
+const MAX_CLASSES = 1_000_000;
+
 function checkLabel(text: string, limit: number, name: string): number {
   if (!/^\d{1,9}$/.test(text))
     throw new UserError(
       `${name}: expected a whole number from 0 on as label, found ${JSON.stringify(text.slice(0, 40))}.`,
     );
   const label = Number(text);
+  if (label >= MAX_CLASSES)
+    throw new UserError(`${name}: label ${label} is out of range, expected 0 to ${MAX_CLASSES - 1}.`);
   if (label >= limit)
     throw new UserError(
       `${name}: label ${label} is out of range, expected 0 to ${limit - 1} (${limit} classes).`,

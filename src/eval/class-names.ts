@@ -18,16 +18,25 @@ export async function classNames(
   if (file === undefined && known?.length === numClasses) return known;
   const path = file ?? (await besideWeights(weights));
   if (path === undefined) return undefined;
+  const names = await readClassNames(path);
+  if (names.length !== numClasses)
+    throw new UserError(
+      `${path}: ${names.length} class names, expected one for each of the ${numClasses} classes of the model.`,
+    );
+  return names;
+}
+
+/** A file of class names: a line a class, in the order of the logits. */
+export async function readClassNames(path: string): Promise<string[]> {
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
     throw new UserError(`${path}: cannot read the class names (${(error as Error).message}).`, {
       cause: error,
     });
   });
   const names = text.trimEnd().split(/\r?\n/);
-  if (names.length !== numClasses)
-    throw new UserError(
-      `${path}: ${names.length} class names, expected one for each of the ${numClasses} classes of the model.`,
-    );
+  const empty = names.findIndex((name) => name.trim() === '');
+  if (empty >= 0)
+    throw new UserError(`${path}: line ${empty + 1} is empty, expected the name of class ${empty}.`);
   return names;
 }
 

@@ -1,3 +1,4 @@
+import { UserError } from '../errors.js';
 import type { FetchOptions } from '../convert/hub/fetch-options.js';
 import { createLoader, evalTransform, openDataset } from '../data/index.js';
 import { smallInputNotice } from '../models/index.js';
@@ -51,6 +52,10 @@ export async function evaluateData(
     const loader = createLoader(data, { batchSize, transform: evalTransform(dataConfig), cacheBytes: 0 });
     hooks.onStart?.(data.length);
     const { seconds, computeSeconds, ...metrics } = await evaluate(model, loader, hooks);
+    if (!Number.isFinite(metrics.loss))
+      throw new UserError(
+        `${options.weights ?? model.name}: the model gives NaN or Inf on ${data.source}: its weights are damaged, or its running variances negative.`,
+      );
     return {
       model: model.name,
       ...metrics,

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { decodeImage, evalTransform } from '../data/index.js';
+import { UserError } from '../errors.js';
 import type { ImageModel } from '../models/image-model.js';
 
 export interface Prediction {
@@ -34,6 +35,7 @@ export class Predictor {
     const output = tf.tidy(() => this.model.forward(tf.tensor4d(pixels, [1, height, width, 3])));
     const logits = (await output.data()) as Float32Array;
     output.dispose();
+    requireFinite(logits, name);
     const probabilities = softmax(logits);
     const order = Array.from(logits.keys()).sort((a, b) => logits[b]! - logits[a]! || a - b);
     const top = order.slice(0, k).map((index) => ({
@@ -43,6 +45,14 @@ export class Predictor {
     }));
     return { top, logits };
   }
+}
+
+/** Logits that are no numbers would make every class as good as any. */
+function requireFinite(logits: Float32Array, name: string): void {
+  if (logits.every(Number.isFinite)) return;
+  throw new UserError(
+    `${name}: the model gives NaN or Inf: its weights are damaged, or its running variances negative.`,
+  );
 }
 
 function softmax(logits: Float32Array): number[] {

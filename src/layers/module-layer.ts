@@ -40,6 +40,8 @@ export abstract class ModuleLayer extends tf.layers.Layer {
   readonly spec: ModuleSpec;
   private readonly modules: ReadonlyMap<string, ModuleLayer>;
   private readonly own = new Map<string, tf.LayerVariable>();
+  /** What the variables above hold. */
+  private readonly tensors = new Map<string, tf.Tensor>();
 
   protected constructor(spec: ModuleSpec, args: { name?: string; trainable?: boolean }) {
     super({ name: args.name, trainable: args.trainable });
@@ -107,6 +109,14 @@ export abstract class ModuleLayer extends tf.layers.Layer {
     channels: number;
   } {
     return this.spec.cost({ ...input, stride: 1, field: 1 }, new CostReport());
+  }
+
+  /** Weights that are gone already are no error: a model and the LayersModel made of it share them. */
+  protected override disposeWeights(): number {
+    const living = [...this.tensors.values()].filter((tensor) => !tensor.isDisposed);
+    living.forEach((tensor) => tensor.dispose());
+    const children = [...this.modules.values()].map((module) => module.disposeWeights());
+    return children.reduce((sum, count) => sum + count, living.length);
   }
 
   override getConfig(): tf.serialization.ConfigDict {
@@ -198,6 +208,7 @@ export abstract class ModuleLayer extends tf.layers.Layer {
     const variable = new tf.LayerVariable(value, 'float32', name, spec.trainable);
     value.dispose();
     // TF.js prefixes the name of the layer being built; saved weights carry `originalName`, which must be the checkpoint's.
+    this.tensors.set(spec.name, variable.read());
     return Object.assign(variable, { originalName: name });
   }
 }

@@ -85,7 +85,9 @@ function stageOf(
     (weights.get(`${module}.0.conv.weight`) ?? weights.get(`${module}.0.weight`))?.shape;
   const mixer =
     shape(`stages.${index}.blocks.0.channel_mixer`) ?? shape(`stages.${index}.downsample.channel_mixer`);
-  return { hidden: mixer?.[0], dim: mixer?.[1], depth: blocks.length === 0 ? 0 : Math.max(...blocks) + 1 };
+  // Numbers with gaps are no model's: the count of blocks, not the largest number a file names, is the depth.
+  const depth = new Set(blocks).size;
+  return { hidden: mixer?.[0], dim: mixer?.[1], depth };
 }
 
 function classesOf(weights: Shapes): number {

@@ -4,9 +4,9 @@ import type { FuseMode } from '../layers/spec/primitives.js';
 import { dataConfigOf } from './data-config.js';
 import type { DataConfig } from './image-model.js';
 import { parseModelName } from './names.js';
-import { resolveRecNext, type RecNextConfig, type RecNextOptions } from './recnext-config.js';
+import { checkRecNext, resolveRecNext, type RecNextConfig, type RecNextOptions } from './recnext-config.js';
 import { recNextSpec } from './recnext-spec.js';
-import { regNetSpec, resolveRegNet, type RegNetConfig } from './regnet-config.js';
+import { checkRegNet, regNetSpec, resolveRegNet, type RegNetConfig } from './regnet-config.js';
 
 /** A model of any family with everything resolved, as plain data. What can be said of it without TF.js is said here. */
 export type ModelConfig = RecNextConfig | RegNetConfig;
@@ -23,7 +23,12 @@ export function resolveModel(name: string, options: RecNextOptions = {}): ModelC
   const parsed = parseModelName(name);
   if (parsed.family === 'recnext') return resolveRecNext(name, options);
   refuseRecNextOptions(name, options);
-  return resolveRegNet(parsed.variant, options);
+  return checkModel(resolveRegNet(parsed.variant, options));
+}
+
+/** The configuration itself. Throws UsageError for one that cannot be built. */
+export function checkModel(config: ModelConfig): ModelConfig {
+  return isRecNext(config) ? checkRecNext(config) : checkRegNet(config);
 }
 
 /** Options that only RecNeXt has must not vanish in silence. */

@@ -1,6 +1,7 @@
 import { UsageError } from '../errors.js';
 import type { FuseMode } from '../layers/spec/primitives.js';
 import type { Preprocessing } from './image-model.js';
+import { checkSizes, wholeNumber } from './check-sizes.js';
 import { parseModelName } from './names.js';
 import type { Variant } from './variants.js';
 
@@ -73,20 +74,13 @@ export function resolveRecNext(name: string, options: RecNextOptions = {}): RecN
 /** The configuration itself. Throws UsageError for one that cannot be built. */
 export function checkRecNext(config: RecNextConfig): RecNextConfig {
   const { name, dims, depths, mlpRatios, heads } = config;
-  const whole = (value: number, least: number, what: string): void => {
-    if (!Number.isInteger(value) || value < least) {
-      throw new UsageError(`${name}: ${what} must be a whole number of ${least} or more, found ${value}`);
-    }
-  };
-  whole(config.numClasses, 0, 'numClasses');
-  whole(config.inChans, 1, 'inChans');
-  config.imgSize.forEach((side) => whole(side, 1, 'imgSize'));
+  checkSizes(config);
   for (const [what, list] of Object.entries({ embedDim: dims, depth: depths, mlpRatio: mlpRatios })) {
     if (list.length !== 4)
       throw new UsageError(`${name}: ${what} needs a value for each of 4 stages, found ${list.length}`);
   }
-  dims.forEach((dim) => whole(dim, 1, 'embedDim'));
-  depths.forEach((depth) => whole(depth, 0, 'depth'));
+  dims.forEach((dim) => wholeNumber(name, dim, 1, 'embedDim'));
+  depths.forEach((depth) => wholeNumber(name, depth, 0, 'depth'));
   for (const [what, rate] of Object.entries({ dropPath: config.dropPath, drop: config.drop })) {
     if (!(rate >= 0 && rate < 1))
       throw new UsageError(`${name}: ${what} must be at least 0 and below 1, found ${rate}`);

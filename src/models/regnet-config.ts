@@ -2,7 +2,9 @@ import { childCost, type ModuleSpec } from '../layers/spec/module-spec.js';
 import type { FuseMode } from '../layers/spec/primitives.js';
 import { bnConv, fcHead, regNetStage } from '../layers/spec/regnet.js';
 import type { Preprocessing } from './image-model.js';
+import { checkSizes } from './check-sizes.js';
 import type { RegNetVariant } from './variants.js';
+import { UsageError } from '../errors.js';
 
 const STEM_WIDTH = 32;
 
@@ -72,4 +74,14 @@ export function resolveRegNet(variant: RegNetVariant, options: RegNetOptions = {
     fused: fuse !== 'none',
     ...(preprocessing === undefined ? {} : { preprocessing }),
   };
+}
+
+/** The configuration itself. Throws UsageError for one that cannot be built. */
+export function checkRegNet(config: RegNetConfig): RegNetConfig {
+  const { name, widths, groupWidth } = config;
+  checkSizes(config);
+  const odd = widths.find((width) => width % groupWidth !== 0);
+  if (odd !== undefined)
+    throw new UsageError(`${name}: width ${odd} must be divisible by the group width ${groupWidth}`);
+  return config;
 }

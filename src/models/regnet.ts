@@ -1,6 +1,6 @@
 import { randomWeights, type WeightSource } from '../layers/initial-weights.js';
 import { modelDataConfig } from './model-config.js';
-import { regNetSpec, type RegNetConfig } from './regnet-config.js';
+import { checkRegNet, regNetSpec, type RegNetConfig } from './regnet-config.js';
 import { SpecModel } from './spec-model.js';
 
 /** RegNetY: a teacher to distil from. */
@@ -29,7 +29,7 @@ export class RegNet extends SpecModel {
 
   /** Gives the model another classifier with fresh weights (timm's `reset_classifier`); 0: none. */
   resetClassifier(numClasses: number, source: WeightSource = randomWeights(0)): void {
-    const config = { ...this.config, numClasses };
+    const config = checkRegNet({ ...this.config, numClasses });
     this.replaceHead(regNetSpec(config), source);
     this.current = config;
   }

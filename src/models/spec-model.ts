@@ -161,7 +161,7 @@ export abstract class SpecModel implements ImageModel {
 
   /**
    * The model as a `tf.LayersModel` that shares this model's weights: what `save` and `tf.loadLayersModel` need.
-   * Disposing of either disposes of both.
+   * Disposing of either disposes of both; `resetClassifier` takes the head away from a LayersModel made before it.
    */
   toLayersModel(): tf.LayersModel {
     const input = tf.input({ shape: [null, null, this.inChans], name: 'images' });
@@ -173,7 +173,9 @@ export abstract class SpecModel implements ImageModel {
   }
 
   dispose(): void {
-    for (const [, , variable] of this.weights) variable.dispose();
+    for (const variable of [...this.parameters.values(), ...this.buffers.values()]) {
+      if (!variable.isDisposed) variable.dispose();
+    }
   }
 
   private checkInput(x: tf.Tensor): void {

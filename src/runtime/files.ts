@@ -19,7 +19,8 @@ const BUFFER = 1 << 18;
 const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code;
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
 
-async function writeError(error: unknown, path: string, size: number): Promise<UserError> {
+/** What to tell about a failed write to `path`. */
+export async function writeError(error: unknown, path: string, size: number): Promise<UserError> {
   const folder = dirname(path);
   switch (codeOf(error)) {
     case 'ENOSPC':
@@ -53,6 +54,12 @@ async function writeError(error: unknown, path: string, size: number): Promise<U
         },
       );
   }
+}
+
+/** Bytes, where they are known beforehand. */
+function sizeOf(data: FileData): number {
+  if (typeof data === 'string') return Buffer.byteLength(data);
+  return data instanceof Uint8Array ? data.byteLength : 0;
 }
 
 /** On Windows a virus scanner or an indexer may hold either file for a moment. */
@@ -133,7 +140,7 @@ export async function writeFileAtomic(
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => undefined);
     throw failed?.error === error
-      ? await writeError(error, path, Math.max(options.size ?? 0, written))
+      ? await writeError(error, path, Math.max(options.size ?? sizeOf(data), written))
       : error;
   }
   if (options.durable ?? true) await syncFolder(dirname(target));

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { writeError } from './files.js';
 
 const TEMPORARY = /\.tmp-\d+$/;
 
@@ -20,7 +21,9 @@ export async function writeFolder(
   const temporary = `${path}.tmp-${process.pid}`;
   await rm(temporary, { recursive: true, force: true });
   try {
-    await mkdir(temporary, { recursive: true });
+    await mkdir(temporary, { recursive: true }).catch(async (error: unknown) => {
+      throw await writeError(error, path, 0);
+    });
     await fill(temporary);
     await syncAll(temporary);
     await putInPlace(temporary, path);

@@ -42,6 +42,10 @@ export async function prepareRun(
     throw new UserError(
       `${data.source} has ${data.length} images, fewer than one batch of ${config.batchSize}: lower --batch-size.`,
     );
+  if (data.numClasses < 2)
+    throw new UserError(
+      `${data.source} has ${data.numClasses} class: a classifier needs two or more to tell apart.`,
+    );
   const val = await openValidation(config, data, notice);
   const model = await studentOf(config, data.numClasses, checkpoint, hooks);
   const small = smallInputNotice(model);

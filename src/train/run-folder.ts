@@ -160,7 +160,14 @@ function checkpointsOf(folder: string): string[] {
   if (!existsSync(path)) return [];
   return readdirSync(path)
     .filter((name) => CHECKPOINT_NAME.test(name))
-    .sort();
+    .sort(byProgress);
+}
+
+/** By epoch, then by step: as text epoch-10000 would come before epoch-9999. */
+function byProgress(a: string, b: string): number {
+  const [epochA = 0, stepA = 0] = a.match(/\d+/g)!.map(Number);
+  const [epochB = 0, stepB = 0] = b.match(/\d+/g)!.map(Number);
+  return epochA - epochB || stepA - stepB;
 }
 
 /** What the file system refuses, as one line. */

@@ -6,7 +6,7 @@ import { optionName, type RunConfig, type RunConfigKey } from './config.js';
 import { formatConfig, mergeConfig, readConfigFile, type ConfigLayer } from './load-config.js';
 import { prepareRun } from './prepare.js';
 import { RunFolder } from './run-folder.js';
-import { train, type TrainHooks, type TrainResult } from './train.js';
+import { train, type TrainHooks, type TrainParts, type TrainResult } from './train.js';
 
 /** The hooks of fetching count where weights are not on this machine. */
 export interface RunHooks extends TrainHooks, FetchOptions {
@@ -28,7 +28,7 @@ export async function startRun(layers: readonly ConfigLayer[], hooks: RunHooks):
   const folder = await RunFolder.create(path, formatConfig(config), hooks.notice);
   try {
     hooks.onStart?.(config, path);
-    return await train({ ...prepared, config, folder }, hooks);
+    return await trainAndDispose({ ...prepared, config, folder }, hooks);
   } finally {
     folder.close();
   }
@@ -48,13 +48,24 @@ export async function resumeRun(path: string, flags: ConfigLayer, hooks: RunHook
     const saved = await readConfigFile(file);
     const config = mergeConfig(saved, flags);
     refuseChanges(mergeConfig(saved), config, flags, file);
-    await folder.writing(() => writeFileAtomic(file, formatConfig(config)));
     if (checkpoint === undefined) hooks.notice(`${folder.path} has no checkpoint yet: the run begins anew.`);
     const prepared = await prepareRun(config, checkpoint, hooks);
+    // Only what could be prepared: a refused resume leaves the run as it was.
+    await folder.writing(() => writeFileAtomic(file, formatConfig(config)));
     hooks.onStart?.(config, folder.path);
-    return await train({ ...prepared, config, folder, checkpoint }, hooks);
+    return await trainAndDispose({ ...prepared, config, folder, checkpoint }, hooks);
   } finally {
     folder.close();
+  }
+}
+
+/** The models live as long as the run. */
+async function trainAndDispose(parts: TrainParts, hooks: RunHooks): Promise<TrainResult> {
+  try {
+    return await train(parts, hooks);
+  } finally {
+    parts.model.dispose();
+    parts.teacher?.dispose();
   }
 }
 

@@ -14,7 +14,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { convertCheckpoint } from '../../src/convert/convert.js';
 import { loadModel } from '../../src/convert/load-weights.js';
 import { float16Bits } from '../../src/convert/write/quantize.js';
-import { RecNext } from '../../src/models/index.js';
+import { UserError } from '../../src/errors.js';
+import { RecNext, type StateDict } from '../../src/models/index.js';
 import { resolveRecNext } from '../../src/models/recnext-config.js';
 import { writeSafetensors } from '../../src/convert/files.js';
 import { describeBackends } from '../helpers/backends.js';
@@ -162,6 +163,75 @@ describeBackends(['cpu'], 'converting without a comparison', () => {
     for (const file of readdirSync(checked)) {
       expect(readFileSync(join(unchecked, file)).equals(readFileSync(join(checked, file))), file).toBe(true);
     }
+  });
+});
+
+describeBackends(['cpu'], 'hostile and damaged weights', () => {
+  async function saved(change: (state: StateDict) => StateDict): Promise<string> {
+    const model = new RecNext(resolveRecNext('recnext_m0', TINY));
+    const path = join(folder, 'changed.safetensors');
+    await writeSafetensors(path, change(model.stateDict()));
+    model.dispose();
+    return path;
+  }
+
+  it('with a block number far out are refused, not built', async () => {
+    const weights = await saved(
+      (state) =>
+        new Map(
+          [...state].map(([name, t]) => [
+            name.replace('stages.3.blocks.0.', 'stages.3.blocks.900000000.'),
+            t,
+          ]),
+        ),
+    );
+    await expect(loadModel({ weights })).rejects.toThrow(UserError);
+  });
+
+  it('with NaN or Inf are refused by name', async () => {
+    for (const value of [NaN, Infinity, -Infinity]) {
+      const weights = await saved((state) => {
+        (state.get('stages.1.downsample.norm.bias')!.data as Float32Array)[3] = value;
+        return state;
+      });
+      await expect(loadModel({ weights })).rejects.toThrow(
+        /holds NaN or Inf in stages\.1\.downsample\.norm\.bias:/,
+      );
+    }
+  });
+
+  it.each([
+    ['huge widths', { dims: [1e6, 2e6, 4e6, 8e6] }],
+    ['endless depth', { depths: [1e9, 1, 1, 1] }],
+    ['no widths', { dims: [] }],
+    ['broken widths', { dims: [40.5, 81, 162, 324] }],
+    ['no image', { imgSize: [0, 0] }],
+    ['no channels', { inChans: 0 }],
+    ['another model', { depths: [2, 1, 2, 1] }],
+  ])('a model.json with %s is refused in one line', async (_, edit) => {
+    const output = join(folder, 'tfjs');
+    await convertCheckpoint({ weights: await saved((state) => state), output, imgSize: 32, verify: false });
+    const file = join(output, 'model.json');
+    const json = JSON.parse(readFileSync(file, 'utf8')) as {
+      userDefinedMetadata: { recnext: { config: object } };
+    };
+    Object.assign(json.userDefinedMetadata.recnext.config, edit);
+    writeFileSync(file, JSON.stringify(json));
+    const error = await loadModel({ weights: output }).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(UserError);
+    expect((error as Error).message).not.toContain('\n');
+  });
+
+  it('leave no tensors behind', async () => {
+    const weights = await saved((state) => state);
+    const output = join(folder, 'full');
+    await convertCheckpoint({ weights, output, fuse: 'full', imgSize: 32 });
+    const before = tf.memory().numTensors;
+    await expect(loadModel({ weights: output, model: 'recnext_m1' })).rejects.toThrow(/holds recnext_m0/);
+    await expect(
+      convertCheckpoint({ weights: output, output: join(folder, 'x'), fuse: 'full' }),
+    ).rejects.toThrow(/fused already/);
+    expect(tf.memory().numTensors).toBe(before);
   });
 });
 
@@ -326,7 +396,7 @@ describeBackends(['cpu'], 'a smaller LayersModel', () => {
     expect([...web.parameters.keys()].some((name) => name.includes('norm'))).toBe(false);
     web.dispose();
     await expect(convertCheckpoint({ weights, output, to: 'hub' })).rejects.toThrow(
-      /holds "(README\.md|tfjs)"/,
+      /holds a folder for a model hub, whose card may have been edited/,
     );
   });
 

@@ -57,6 +57,8 @@ describe('names', () => {
     expect(() => resolveRecNext('recnext_a0', { embedDim: [5, 10, 20, 40] })).toThrow(/divisible/);
     expect(() => buildModel('regnety_002', { distillation: true })).toThrow(/has no option "distillation"/);
     expect(() => buildModel('regnety_002', { depth: [1, 1, 1, 1] })).toThrow(/has no option "depth"/);
+    expect(() => buildModel('regnety_002', { numClasses: -1 })).toThrow(/numClasses must be a whole number/);
+    expect(() => buildModel('regnety_002', { inChans: 0 })).toThrow(/inChans/);
   });
 
   it('takes distillation from the tag', () => {
@@ -253,6 +255,23 @@ describeBackends(['cpu'], 'the interface of timm', () => {
     expect(after.get('stem.stem.0.norm.running_mean')).not.toEqual(
       before.get('stem.stem.0.norm.running_mean'),
     );
+  });
+});
+
+describeBackends(['cpu'], 'disposing', () => {
+  it('of a model and of its LayersModel, in any order and twice, frees everything once', async () => {
+    const count = await leaked(() => {
+      for (const order of ['model', 'layers', 'reset'] as const) {
+        const model = tiny('recnext_m0');
+        const layersModel = model.toLayersModel();
+        if (order === 'reset') model.resetClassifier(3);
+        if (order === 'layers') layersModel.dispose();
+        model.dispose();
+        model.dispose();
+        if (order !== 'layers') layersModel.dispose();
+      }
+    });
+    expect(count).toBe(0);
   });
 });
 

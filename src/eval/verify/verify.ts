@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { loadModel, type LoadOptions } from '../../convert/load-weights.js';
 import { replaceBatchnorm, type RecNext, type RegNet } from '../../models/index.js';
+import { UserError } from '../../errors.js';
 import { fuseMode } from '../../models/model-config.js';
 import { verifyAgainstCpu } from './against-cpu.js';
 import { verifyAgainstReference } from './against-reference.js';
@@ -49,6 +50,10 @@ export async function verifyCheckpoint(options: LoadOptions): Promise<VerifyResu
   if (fuseMode(model.config) === 'none')
     checks.push(check('fused', 'these weights fused, against unfused', [fusedLogits(model)]));
   model.dispose();
+  if (checks.length === 0)
+    throw new UserError(
+      `${options.weights}: nothing applies: ${model.name} has no reference numbers, these weights are fused, and the backend is the plain one. Try --backend wasm`,
+    );
   const overall = worst(checks.map((c) => c.worst));
   return {
     model: model.name,
