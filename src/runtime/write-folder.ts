@@ -19,9 +19,8 @@ export async function writeFolder(
 ): Promise<void> {
   if (!replace && existsSync(path)) return;
   const temporary = `${path}.tmp-${process.pid}`;
-  await rm(temporary, { recursive: true, force: true });
   try {
-    await mkdir(temporary, { recursive: true }).catch(async (error: unknown) => {
+    await makeEmpty(temporary).catch(async (error: unknown) => {
       throw await writeError(error, path, 0);
     });
     await fill(temporary);
@@ -29,9 +28,14 @@ export async function writeFolder(
     await putInPlace(temporary, path);
     await syncFolder(dirname(path));
   } catch (error) {
-    await rm(temporary, { recursive: true, force: true });
+    await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
     throw error;
   }
+}
+
+async function makeEmpty(folder: string): Promise<void> {
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
 }
 
 /** A folder cannot be renamed over one that is not empty: the old one steps aside first. */
