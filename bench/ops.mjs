@@ -3,7 +3,9 @@
  *
  *     npm run build && node bench/ops.mjs [node | wasm | cpu]
  *
- * Prints the median of eleven runs in milliseconds, batch 4, sizes of RecNeXt-M1 at 224. `-`: TF.js cannot do it there.
+ * Prints the median of eleven runs in milliseconds, batch 4, sizes of RecNeXt-M1 at 224. `-`: TF.js has no such operation.
+ * Stock figures flatter TF.js twice: its bilinear gradient is wrong, and on wasm, where it has no gradient for the filters of
+ * convolutions and for the input of depthwise ones, it uses those that src/ops registers under TF.js' names.
  */
 import * as tf from '@tensorflow/tfjs';
 import { batchNormTraining, conv2d, gelu, resizeBilinear } from '../dist/src/ops/index.js';

@@ -21,7 +21,7 @@ export function resizeGradientArray(
   const wide = outWidth * channels;
   const narrow = width * channels;
   // One image with its height done and its width still to do.
-  const partial = new Float64Array(height * wide);
+  const partial = new Float32Array(height * wide);
   dx.fill(0);
   for (let n = 0; n < batch; n++) {
     partial.fill(0);
@@ -44,12 +44,10 @@ export function resizeGradientArray(
   }
 }
 
-type FloatArray = Float32Array | Float64Array;
-
 function addScaled(
-  source: FloatArray,
+  source: Float32Array,
   from: number,
-  target: FloatArray,
+  target: Float32Array,
   to: number,
   count: number,
   scale: number,
