@@ -1,8 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { setImmediate } from 'node:timers/promises';
-import { UserError } from '../errors.js';
 import type { LoadedBatch, Loader } from '../data/index.js';
-import { evaluate, type Evaluation } from '../eval/evaluate.js';
+import type { Evaluation } from '../eval/evaluate.js';
 import type { ImageModel } from '../models/image-model.js';
 import { AdamW } from './adamw.js';
 import { loadCheckpoint, saveCheckpoint, type TrainingState } from './checkpoint.js';
@@ -13,7 +12,9 @@ import { startOfRun } from './progress.js';
 import { uniformAt } from './random.js';
 import type { RunFolder } from './run-folder.js';
 import { learningRate } from './schedule.js';
+import { keepBest, logLine, validate, type Scores } from './scores.js';
 import { trainingStep, type StepParts } from './step.js';
+import { lossError } from './loss-error.js';
 
 export interface TrainParts {
   readonly config: RunConfig;
@@ -188,25 +189,6 @@ function distillationOf({ config, teacher }: TrainParts): Pick<StepParts, 'teach
   return type === 'none' || teacher === undefined ? {} : { teacher, distillation: { type, alpha, tau } };
 }
 
-interface Scores {
-  readonly raw?: Evaluation;
-  readonly ema?: Evaluation;
-}
-
-/** Scores the model's own weights and their moving average. */
-async function validate(
-  { model, val }: TrainParts,
-  ema: ModelEma | undefined,
-  { onValidate, signal }: TrainHooks,
-): Promise<Scores> {
-  if (val === undefined) return {};
-  const total = val.samples * (ema ? 2 : 1);
-  const score = (before: number) =>
-    evaluate(model, val, { signal, onProgress: (images) => onValidate?.(before + images, total) });
-  const raw = await score(0);
-  return ema ? { raw, ema: await ema.withAverage(() => score(val.samples)) } : { raw };
-}
-
 /** What `work` gives, or undefined when it was ended by the signal. */
 async function unlessAborted<T>(signal: AbortSignal | undefined, work: Promise<T>): Promise<T | undefined> {
   try {
@@ -215,54 +197,4 @@ async function unlessAborted<T>(signal: AbortSignal | undefined, work: Promise<T
     if (signal?.aborted) return undefined;
     throw error;
   }
-}
-
-/** Saves the weights whose top-1 is the best so far. */
-async function keepBest(
-  { folder, weightFiles }: TrainParts,
-  { model, ema, progress }: TrainingState,
-  scores: Scores,
-): Promise<void> {
-  for (const kind of ['raw', 'ema'] as const) {
-    const top1 = scores[kind]?.top1;
-    if (top1 === undefined || top1 <= (progress.best[kind]?.top1 ?? -1)) continue;
-    progress.best[kind] = { epoch: progress.epoch, top1 };
-    const write = () => folder.saveBest(kind, model.stateDict(), weightFiles);
-    await (kind === 'ema' ? ema!.withAverage(write) : write());
-  }
-}
-
-/** A line of log.txt: the reference's fields, and the moving average's. */
-function logLine(
-  epoch: number,
-  lr: number,
-  loss: number,
-  { raw, ema }: Scores,
-  model: ImageModel,
-): Record<string, number> {
-  let parameters = 0;
-  for (const variable of model.parameters.values()) parameters += variable.size;
-  return {
-    train_lr: lr,
-    train_loss: loss,
-    ...(raw && { test_loss: raw.loss, test_acc1: raw.top1, test_acc5: raw.top5 }),
-    ...(ema && { test_ema_loss: ema.loss, test_ema_acc1: ema.top1, test_ema_acc5: ema.top5 }),
-    epoch,
-    n_parameters: parameters,
-  };
-}
-
-function lossError(
-  loss: number,
-  { names }: LoadedBatch,
-  folder: RunFolder,
-  { epoch, step }: { epoch: number; step: number },
-): UserError {
-  const shown = names.slice(0, 8).join(', ') + (names.length > 8 ? `, … (${names.length})` : '');
-  const last = folder.lastCheckpoint();
-  return new UserError(
-    `Epoch ${epoch}, step ${step}: the loss is ${loss}, expected a finite number. ` +
-      (last === undefined ? 'There is no checkpoint yet. ' : `The last good checkpoint is ${last}. `) +
-      `Try a lower --lr. Samples of the batch: ${shown}.`,
-  );
 }

@@ -1,0 +1,60 @@
+import { evaluate, type Evaluation } from '../eval/evaluate.js';
+import type { ImageModel } from '../models/image-model.js';
+import type { TrainingState } from './checkpoint.js';
+import type { ModelEma } from './ema.js';
+import type { TrainHooks, TrainParts } from './train.js';
+
+/** How well the model did on the validation images, with its own weights and with their moving average. */
+export interface Scores {
+  readonly raw?: Evaluation;
+  readonly ema?: Evaluation;
+}
+
+/** Scores the model's own weights and their moving average. */
+export async function validate(
+  { model, val }: TrainParts,
+  ema: ModelEma | undefined,
+  { onValidate, signal }: TrainHooks,
+): Promise<Scores> {
+  if (val === undefined) return {};
+  const total = val.samples * (ema ? 2 : 1);
+  const score = (before: number) =>
+    evaluate(model, val, { signal, onProgress: (images) => onValidate?.(before + images, total) });
+  const raw = await score(0);
+  return ema ? { raw, ema: await ema.withAverage(() => score(val.samples)) } : { raw };
+}
+
+/** Saves the weights whose top-1 is the best so far. */
+export async function keepBest(
+  { folder, weightFiles }: TrainParts,
+  { model, ema, progress }: TrainingState,
+  scores: Scores,
+): Promise<void> {
+  for (const kind of ['raw', 'ema'] as const) {
+    const top1 = scores[kind]?.top1;
+    if (top1 === undefined || top1 <= (progress.best[kind]?.top1 ?? -1)) continue;
+    progress.best[kind] = { epoch: progress.epoch, top1 };
+    const write = () => folder.saveBest(kind, model.stateDict(), weightFiles);
+    await (kind === 'ema' ? ema!.withAverage(write) : write());
+  }
+}
+
+/** A line of log.txt: the reference's fields, and the moving average's. */
+export function logLine(
+  epoch: number,
+  lr: number,
+  loss: number,
+  { raw, ema }: Scores,
+  model: ImageModel,
+): Record<string, number> {
+  let parameters = 0;
+  for (const variable of model.parameters.values()) parameters += variable.size;
+  return {
+    train_lr: lr,
+    train_loss: loss,
+    ...(raw && { test_loss: raw.loss, test_acc1: raw.top1, test_acc5: raw.top5 }),
+    ...(ema && { test_ema_loss: ema.loss, test_ema_acc1: ema.top1, test_ema_acc5: ema.top5 }),
+    epoch,
+    n_parameters: parameters,
+  };
+}
