@@ -6,18 +6,27 @@ import { optionName, type RunConfig, type RunConfigKey } from './config.js';
 import { formatConfig, mergeConfig, readConfigFile, type ConfigLayer } from './load-config.js';
 import { prepareRun } from './prepare.js';
 import { RunFolder } from './run-folder.js';
-import { train, type TrainHooks, type TrainParts, type TrainResult } from './train.js';
+import { train, type TrainParts, type TrainResult } from './train.js';
+import { watchRun, type WatchHooks } from './watch.js';
 
 /** The hooks of fetching count where weights are not on this machine. */
-export interface RunHooks extends TrainHooks, FetchOptions {
+export interface RunHooks extends WatchHooks, FetchOptions {
   /** Told what a user may not expect, a line each. */
   readonly notice: (line: string) => void;
   /** The run is about to begin. */
   onStart?(config: RunConfig, folder: string): void;
 }
 
-/** Options that may change when a run is resumed: where its files are now, and how often it is saved. */
-const MAY_CHANGE: readonly RunConfigKey[] = ['data', 'val', 'teacherPath', 'saveFreq'];
+/** Options that may change when a run is resumed: where its files are now, how often it is saved, what is written to watch it. */
+const MAY_CHANGE: readonly RunConfigKey[] = [
+  'data',
+  'val',
+  'teacherPath',
+  'saveFreq',
+  'tensorboard',
+  'tbHistograms',
+  'tbImages',
+];
 
 /** Begins a run in a new folder. */
 export async function startRun(layers: readonly ConfigLayer[], hooks: RunHooks): Promise<TrainResult> {
@@ -61,9 +70,11 @@ export async function resumeRun(path: string, flags: ConfigLayer, hooks: RunHook
 
 /** The models live as long as the run. */
 async function trainAndDispose(parts: TrainParts, hooks: RunHooks): Promise<TrainResult> {
+  const watched = watchRun(parts, hooks);
   try {
-    return await train(parts, hooks);
+    return await train(watched.parts, watched.hooks);
   } finally {
+    await watched.close();
     parts.model.dispose();
     parts.teacher?.dispose();
   }

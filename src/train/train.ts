@@ -47,6 +47,8 @@ export interface StepInfo {
   readonly step: number;
   readonly steps: number;
   readonly loss: number;
+  /** Share of the batch whose (larger) target the model gave the largest logit before the update, percent, where the step counts it. */
+  readonly top1?: number;
   readonly lr: number;
   readonly images: number;
 }
