@@ -32,7 +32,7 @@ export async function runTrainCommand(
     },
     onStep: (info) => progress.step(info),
     onValidate: (images, of) => progress.validate(images, of),
-    onEpoch: (line) => progress.epoch(line),
+    onEpoch: (line) => progress.epochDone(line),
   };
   try {
     const layer = flagLayer(flags);

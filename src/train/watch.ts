@@ -1,11 +1,10 @@
 import { join } from 'node:path';
 import { Board } from './tensorboard/board.js';
-import type { StepValues } from './tensorboard/step-means.js';
-import type { StepInfo, TrainHooks, TrainParts } from './train.js';
+import type { WatchedStep } from './tensorboard/step-means.js';
+import type { TrainHooks, TrainParts } from './train.js';
 import { watchedLoader } from './watched-loader.js';
 
-/** A step, and where its time went. */
-export type WatchedStep = StepInfo & Pick<StepValues, 'seconds' | 'waited'>;
+export type { WatchedStep };
 
 export interface WatchHooks extends Omit<TrainHooks, 'onStep'> {
   onStep?(info: WatchedStep): void;

@@ -5,10 +5,7 @@ import type { LoadedBatch, Loader } from '../data/index.js';
  *
  * @param onBatch a batch is about to go to the step; `waited` seconds were spent waiting for it (not: making it)
  */
-export function watchedLoader(
-  loader: Loader,
-  onBatch: (batch: LoadedBatch, waited: number) => void,
-): Loader {
+export function watchedLoader(loader: Loader, onBatch: (batch: LoadedBatch, waited: number) => void): Loader {
   return {
     ...loader,
     async *epoch(epoch, firstStep) {

@@ -5,7 +5,7 @@ import { EventFile } from './event-file.js';
 import type { SummaryValue } from './event-messages.js';
 import { histogramOf } from './histogram.js';
 import { sampleImage } from './sample-image.js';
-import { StepMeans, type StepValues } from './step-means.js';
+import { StepMeans, type WatchedStep } from './step-means.js';
 
 export interface BoardOptions {
   /** Where event files go. */
@@ -39,6 +39,7 @@ export class Board {
   private file: EventFile | undefined;
   private means: StepMeans | undefined;
   private samples: Promise<readonly SummaryValue[]> | undefined;
+  private samplesAdded = false;
   private steps = 0;
 
   constructor(private readonly options: BoardOptions) {}
@@ -50,7 +51,12 @@ export class Board {
     const length = height * width * channels;
     const pictures = Array.from({ length: Math.min(this.options.images, size) }, async (_, i) => ({
       tag: `samples/${i}: ${names[i] ?? ''}`,
-      image: await sampleImage(images.slice(i * length, (i + 1) * length), height, width, this.options.dataConfig),
+      image: await sampleImage(
+        images.slice(i * length, (i + 1) * length),
+        height,
+        width,
+        this.options.dataConfig,
+      ),
     }));
     this.samples = Promise.all(pictures);
     // Whoever awaits it is told; until then it is no unhandled rejection.
@@ -58,7 +64,7 @@ export class Board {
   }
 
   /** A step was done. */
-  step(values: StepValues): void {
+  step(values: WatchedStep): void {
     const { epoch, step, steps } = values;
     const done = epoch * steps + step;
     const file = this.open(done);
@@ -87,9 +93,11 @@ export class Board {
     await this.file?.flush();
   }
 
-  private samplesAdded = false;
-
-  private async addSamples(file: EventFile, step: number, samples: Promise<readonly SummaryValue[]>): Promise<void> {
+  private async addSamples(
+    file: EventFile,
+    step: number,
+    samples: Promise<readonly SummaryValue[]>,
+  ): Promise<void> {
     this.samplesAdded = true;
     try {
       for (const value of await samples) file.add(step, [value]);

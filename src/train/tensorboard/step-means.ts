@@ -1,17 +1,10 @@
-/** What is known of a step. */
-export interface StepValues {
-  readonly epoch: number;
-  /** Steps done of the epoch. */
-  readonly step: number;
-  /** Steps of an epoch. */
-  readonly steps: number;
-  readonly loss: number;
-  readonly lr: number;
-  readonly images: number;
-  /** Share of the batch that the model got right before the update, percent. */
-  readonly top1?: number;
-  /** Seconds since the step before ended (or since the epoch began), and how many of them were spent waiting for the batch. */
+import type { StepInfo } from '../train.js';
+
+/** A step, and where its time went. */
+export interface WatchedStep extends StepInfo {
+  /** Seconds since the step before ended, or since the epoch's first batch was asked for. */
   readonly seconds: number;
+  /** Of these, spent waiting for batches. */
   readonly waited: number;
 }
 
@@ -33,10 +26,19 @@ export class StepMeans {
   }
 
   /** The means since they were last given, when it is time: loss, top-1 (percent), learning rate, images/s, data wait (percent of the time). */
-  add({ step, steps, loss, lr, images, top1, seconds, waited }: StepValues): Record<string, number> | undefined {
+  add({
+    step,
+    steps,
+    loss,
+    lr,
+    images,
+    top1,
+    seconds,
+    waited,
+  }: WatchedStep): Record<string, number> | undefined {
     this.count++;
     this.loss += loss;
-    this.top1 += top1 ?? 0;
+    this.top1 += top1;
     this.images += images;
     this.seconds += seconds;
     this.waited += waited;
@@ -44,7 +46,7 @@ export class StepMeans {
     const { count } = this;
     const means = {
       loss: this.loss / count,
-      ...(top1 !== undefined && { top1: this.top1 / count }),
+      top1: (100 * this.top1) / count,
       lr,
       images_per_second: this.images / this.seconds,
       data_wait: (100 * this.waited) / this.seconds,
