@@ -3,20 +3,26 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { StoppedError, UserError } from '../src/errors.js';
-import { registerConvertCommand } from './convert.js';
-import { registerDoctorCommand } from './doctor.js';
-import { registerEvalCommand } from './eval.js';
-import { registerInfoCommand } from './info.js';
-import { registerPredictCommand } from './predict.js';
-import { registerSetupCommand } from './setup.js';
-import { registerTrainCommand } from './train.js';
-import { registerVerifyCommand } from './verify.js';
+
+/** Declares each command, in the order of the help. */
+const COMMANDS: Readonly<Record<string, (program: Command) => Promise<void>>> = {
+  info: async (program) => (await import('./info.js')).registerInfoCommand(program),
+  convert: async (program) => (await import('./convert.js')).registerConvertCommand(program),
+  train: async (program) => (await import('./train.js')).registerTrainCommand(program),
+  eval: async (program) => (await import('./eval.js')).registerEvalCommand(program),
+  predict: async (program) => (await import('./predict.js')).registerPredictCommand(program),
+  verify: async (program) => (await import('./verify.js')).registerVerifyCommand(program),
+  setup: async (program) => (await import('./setup.js')).registerSetupCommand(program),
+  doctor: async (program) => (await import('./doctor.js')).registerDoctorCommand(program),
+};
 
 /**
- * The program: each command is declared here with its options, and loads what it computes with only when it runs
- * (`--help` must not load TF.js).
+ * The program: each command is declared in a file of its own with its options, and loads what it computes with only when it
+ * runs (`--help` must not load TF.js).
+ *
+ * @param first first word of the command line: if it is a command, the others are not even declared
  */
-export function createProgram(): Command {
+export async function createProgram(first?: string): Promise<Command> {
   const program = new Command('recnext')
     .description('RecNeXt image classifiers on TensorFlow.js: train, distil, convert, evaluate and run them.')
     .version(readVersion(), '--version')
@@ -24,14 +30,8 @@ export function createProgram(): Command {
     // Errors are one line, suggestions included.
     .configureOutput({ outputError: (text, write) => write(`${text.trim().replace(/\s*\n\s*/g, ' ')}\n`) })
     .exitOverride();
-  registerInfoCommand(program);
-  registerConvertCommand(program);
-  registerTrainCommand(program);
-  registerEvalCommand(program);
-  registerPredictCommand(program);
-  registerVerifyCommand(program);
-  registerSetupCommand(program);
-  registerDoctorCommand(program);
+  const only = first !== undefined && Object.hasOwn(COMMANDS, first) ? COMMANDS[first] : undefined;
+  for (const declare of only ? [only] : Object.values(COMMANDS)) await declare(program);
   return program;
 }
 
@@ -51,7 +51,8 @@ function readVersion(): string {
 /** Runs the command line and gives the exit code: 0 done, 1 failed, 2 wrong usage. */
 export async function run(argv: readonly string[]): Promise<number> {
   try {
-    await createProgram().parseAsync(argv as string[]);
+    const program = await createProgram(argv[2]);
+    await program.parseAsync(argv as string[]);
     return 0;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;

@@ -12,7 +12,6 @@ import type { Difference } from './compare.js';
 import { writeSafetensors, writeTorch } from './files.js';
 import { layersModelFiles, type HostModel, type LayersModelOptions, type ModelFile } from './layers-model.js';
 import { readModel, type LoadOptions } from './read-model.js';
-import { modelCard } from './write/model-card.js';
 import type { Quantization } from './write/quantize.js';
 import { timmConfig } from './write/timm-config.js';
 
@@ -158,6 +157,7 @@ async function writeHubFiles(
   const web = join(folder, 'tfjs');
   await mkdir(web);
   await writeModel(full, web, 'layers', options);
+  const { modelCard } = await import('./write/model-card.js');
   const card = modelCard(written.config, {
     classNames: options.classNames,
     params: countParameters(written.spec),

@@ -6,7 +6,7 @@ import { readCheckpoint, type Checkpoint, type ReadOptions } from './checkpoint.
 import { CheckpointError } from './checkpoint-error.js';
 import { isFolder, type ByteSource, type SourceFolder } from './source/byte-source.js';
 import { encodeSafetensors } from './write/safetensors.js';
-import { encodeTorch, type TorchOptions } from './write/torch.js';
+import type { TorchOptions } from './write/torch.js';
 
 /** The part of this folder that needs Node: files and folders on disk. Everything else also runs in a browser. */
 
@@ -138,6 +138,8 @@ export async function writeTorch(
   tensors: StateDict,
   options: TorchOptions = {},
 ): Promise<number> {
+  // The writer of zip files is loaded only where one is written.
+  const { encodeTorch } = await import('./write/torch.js');
   const { size, chunks } = encodeTorch(tensors, options);
   return writeFileAtomic(path, chunks(), { size });
 }

@@ -1,11 +1,11 @@
 import type * as tf from '@tensorflow/tfjs';
-import { namedWeights, type ModuleSpec } from '../layers/spec/module-spec.js';
+import { namedWeights, sizeOf, type ModuleSpec } from '../layers/spec/module-spec.js';
 import { tfShape, toTf } from '../layers/weight-layout.js';
 import type { ModelConfig } from '../models/model-config.js';
 import type { StateDict } from '../models/state-dict.js';
 import { numbers } from '../models/weight-check.js';
-import { metadataOf } from './model-metadata.js';
 import { layersTopology } from './write/layers-topology.js';
+import { metadataOf } from './write/model-metadata.js';
 import { quantize, type Quantization, type StoredWeight } from './write/quantize.js';
 
 /** Browsers cache files of this size and fetch several at once; the size tensorflowjs_converter cuts at too. */
@@ -45,8 +45,10 @@ export function* layersModelFiles(
   const entries: tf.io.WeightsManifestEntry[] = [];
   const total = names.reduce((sum, [name, { shape }]) => sum + storedBytes(name, shape, quantization), 0);
   const shards = new Shards(total, shardBytes);
+  const scratch = new Float32Array(Math.max(0, ...names.map(([, { shape }]) => sizeOf(shape))));
   for (const [name, weight] of names) {
-    const values = toTf(weight, numbers(state.get(name)!.data));
+    const given = numbers(state.get(name)!.data);
+    const values = toTf(weight, given, scratch.subarray(0, given.length));
     if (consume) state.delete(name);
     const stored = store({ name, shape: tfShape(weight), dtype: 'float32' }, values, quantization);
     entries.push(stored.spec);
@@ -76,7 +78,7 @@ function store(
 /** What a weight takes in the files. */
 function storedBytes(name: string, shape: readonly number[], quantization: Quantization | undefined): number {
   const sample = store({ name, shape: [...shape], dtype: 'float32' }, new Float32Array(1), quantization);
-  return sample.data.length * shape.reduce((a, b) => a * b, 1);
+  return sample.data.length * sizeOf(shape);
 }
 
 /** Cuts a stream of bytes whose length is known into files of one size. */

@@ -55,7 +55,7 @@ const regNet = z.object({
   fused: z.boolean(),
 });
 
-/** What our own files say about the model in them. Kept in model.json's `userDefinedMetadata.recnext`. */
+/** What `metadataOf` (write/model-metadata.ts) writes about the model of a file. */
 const schema = z.object({
   format: z.literal(1),
   config: z.union([recNext, regNet]),
@@ -67,8 +67,18 @@ export interface ModelMetadata {
   readonly classNames: readonly string[] | undefined;
 }
 
-export function metadataOf(config: ModelConfig, classNames?: readonly string[]): Record<string, unknown> {
-  return { format: 1, config, ...(classNames === undefined ? {} : { classNames }) };
+/** What a timm-style config.json says beside the model's name. */
+export interface FolderConfig {
+  readonly classNames: readonly string[] | undefined;
+  readonly imgSize: readonly [height: number, width: number] | undefined;
+  readonly preprocessing: Preprocessing;
+  /** Preprocessing it asks for that this toolkit does not know. */
+  readonly unknown: readonly string[];
+}
+
+/** Takes what this toolkit knows out of a timm-style config.json; anything else in it is left aside. */
+export function parseFolderConfig(config: unknown): FolderConfig {
+  return { classNames: classNamesOf(config), imgSize: imageSizeOf(config), ...preprocessingOf(config) };
 }
 
 /** Takes the metadata out of a model.json. Throws CheckpointError where it is not as this toolkit writes it. */
@@ -94,13 +104,13 @@ export function parseMetadata(modelJson: unknown, where: string): ModelMetadata 
 }
 
 /** Class names from a timm-style config.json (`label_names`), or undefined. */
-export function classNamesOf(config: unknown): readonly string[] | undefined {
+function classNamesOf(config: unknown): readonly string[] | undefined {
   const parsed = z.object({ label_names: z.array(z.string()) }).safeParse(config);
   return parsed.success ? parsed.data.label_names : undefined;
 }
 
 /** The image size of a timm-style config.json (`pretrained_cfg.input_size`), or undefined. */
-export function imageSizeOf(config: unknown): readonly [height: number, width: number] | undefined {
+function imageSizeOf(config: unknown): readonly [height: number, width: number] | undefined {
   const side = whole.positive();
   const parsed = z
     .object({ pretrained_cfg: z.object({ input_size: z.tuple([side, side, side]) }) })
@@ -111,7 +121,7 @@ export function imageSizeOf(config: unknown): readonly [height: number, width: n
 }
 
 /** How a timm-style config.json (`pretrained_cfg`) wants images, and what of it this toolkit does not know. */
-export function preprocessingOf(config: unknown): {
+function preprocessingOf(config: unknown): {
   preprocessing: Preprocessing;
   unknown: readonly string[];
 } {

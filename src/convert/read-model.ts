@@ -12,7 +12,7 @@ import type { Checkpoint } from './checkpoint.js';
 import { openCheckpoint } from './files.js';
 import type { FetchOptions } from './hub/fetch-options.js';
 import { resolveWeights, weightsLabel } from './hub/resolve-weights.js';
-import { classNamesOf, imageSizeOf, parseMetadata, preprocessingOf } from './model-metadata.js';
+import type { FolderConfig, ModelMetadata } from './model-metadata.js';
 
 /** The options of fetching count where weights are not on this machine. */
 export interface LoadOptions extends FetchOptions {
@@ -61,17 +61,27 @@ export async function readModel(options: LoadOptions): Promise<ReadModel> {
   const path = await resolveWeights(options.weights, options);
   const checkpoint = await openCheckpoint(path, { which: options.which });
   const named = { ...options, weights: weightsLabel(options.weights) };
-  const read =
-    checkpoint.format === 'tfjs-layers'
-      ? fromLayersModel(checkpoint, named)
-      : fromCheckpoint(checkpoint, named);
+  const read = await found(checkpoint, named);
   return { ...adaptClasses(adaptChannels(read, named), named), path };
 }
 
 type Found = Omit<ReadModel, 'path'>;
 
-function fromLayersModel({ tensors, config: json }: Checkpoint, options: LoadOptions): Found {
-  const { config: stored, classNames } = parseMetadata(json, options.weights);
+/** What describes a model beside its weights is checked by a library that is loaded only where there is such a description. */
+async function found(checkpoint: Checkpoint, options: LoadOptions): Promise<Found> {
+  const { config, format } = checkpoint;
+  if (config === undefined) return fromCheckpoint(checkpoint, options);
+  const { parseFolderConfig, parseMetadata } = await import('./model-metadata.js');
+  return format === 'tfjs-layers'
+    ? fromLayersModel(checkpoint, parseMetadata(config, options.weights), options)
+    : fromCheckpoint(checkpoint, options, parseFolderConfig(config));
+}
+
+function fromLayersModel(
+  { tensors }: Checkpoint,
+  { config: stored, classNames }: ModelMetadata,
+  options: LoadOptions,
+): Found {
   const config = { ...stored, ...pickOverrides(options) };
   const spec = modelSpec(config);
   const specs = new Map(namedWeights(spec));
@@ -87,15 +97,14 @@ function fromLayersModel({ tensors, config: json }: Checkpoint, options: LoadOpt
   return { config, spec, classNames, notes: [], state: complete(config.name, spec, state, options.weights) };
 }
 
-function fromCheckpoint(checkpoint: Checkpoint, options: LoadOptions): Found {
+function fromCheckpoint(checkpoint: Checkpoint, options: LoadOptions, folder?: FolderConfig): Found {
   const found = inferModel(checkpoint.tensors);
   if (found === undefined) throw foreignWeights(checkpoint, options);
   const wanted = options.model === undefined ? found.name : parseModelName(options.model).variant.name;
-  const { preprocessing, unknown } = preprocessingOf(checkpoint.config);
   const config = resolveModel(wanted, {
     ...(found.name === wanted ? found.overrides : {}),
-    imgSize: imageSizeOf(checkpoint.config),
-    preprocessing,
+    imgSize: folder?.imgSize,
+    preprocessing: folder?.preprocessing ?? {},
     ...pickOverrides(options),
     numClasses: found.numClasses,
     inChans: found.inChans,
@@ -107,10 +116,10 @@ function fromCheckpoint(checkpoint: Checkpoint, options: LoadOptions): Found {
       config,
       spec,
       state: complete(config.name, spec, checkpoint.tensors, options.weights),
-      classNames: classNamesOf(checkpoint.config),
+      classNames: folder?.classNames,
       notes: [
         ...checkpoint.notes,
-        ...unknown.map(
+        ...(folder?.unknown ?? []).map(
           (text) => `config.json asks for ${text}, which is not known: the published models' is used`,
         ),
       ],
@@ -145,18 +154,13 @@ function refuseNonFinite(state: StateDict, source: string): void {
   );
 }
 
-function hasNonFinite(values: ArrayLike<number>): boolean {
-  // A finite number times zero adds zero; NaN and Inf stay. Four sums, for one would wait for itself.
-  let [a, b, c, d] = [0, 0, 0, 0];
-  const end = values.length - (values.length % 4);
-  for (let i = 0; i < end; i += 4) {
-    a += values[i]! * 0;
-    b += values[i + 1]! * 0;
-    c += values[i + 2]! * 0;
-    d += values[i + 3]! * 0;
-  }
-  for (let i = end; i < values.length; i++) a += values[i]! * 0;
-  return a + b + c + d !== 0;
+function hasNonFinite(values: ReturnType<typeof numbers>): boolean {
+  if (!(values instanceof Float32Array)) return values.some((value) => !Number.isFinite(value));
+  // By bit patterns: an exponent of all ones, and no other, carries into the sign.
+  const bits = new Int32Array(values.buffer, values.byteOffset, values.length);
+  let signs = 0;
+  for (let i = 0; i < bits.length; i++) signs |= (bits[i]! & 0x7fffffff) + 0x00800000;
+  return signs < 0;
 }
 
 /** The model itself, or for images of another number of channels. */

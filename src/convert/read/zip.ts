@@ -5,11 +5,12 @@ import {
   ZipReader,
   type Entry,
   type FileEntry,
-} from '@zip.js/zip.js';
+} from '@zip.js/zip.js/lib/zip-core.js';
 import { CheckpointError } from '../checkpoint-error.js';
 import type { ByteSource } from '../source/byte-source.js';
 import { crc32 } from './crc32.js';
 import type { MemoryBudget } from './memory-budget.js';
+import { locateStored } from './zip-local.js';
 
 /** What an entry costs in memory while zip.js parses it (measured); an entry takes 46 bytes of the file at least. */
 const ENTRY_COST = 10_000;
@@ -49,6 +50,8 @@ export class ZipArchive {
     private readonly source: ByteSource,
     private readonly budget: MemoryBudget,
     private readonly entries: ReadonlyMap<string, FileEntry>,
+    /** Where the record behind each entry starts. */
+    private readonly limits: ReadonlyMap<Entry, number>,
   ) {}
 
   static async open(source: ByteSource, budget: MemoryBudget): Promise<ZipArchive> {
@@ -95,8 +98,7 @@ export class ZipArchive {
       checkEntry(entry, source.name);
       entries.set(entry.filename, entry);
     }
-    checkOverlaps(all, directory, source.name);
-    return new ZipArchive(source, budget, entries);
+    return new ZipArchive(source, budget, entries, checkOverlaps(all, directory, source.name));
   }
 
   get names(): IterableIterator<string> {
@@ -120,10 +122,8 @@ export class ZipArchive {
   }
 
   private async readStored(entry: FileEntry): Promise<Uint8Array> {
-    // Checks the local header and overlaps; the data itself needs no stream.
-    await entry.getData(new WritableStream(), { checkOverlappingEntryOnly: true });
-    refuseWarnings(entry);
-    const bytes = await this.source.read(entry.localDirectory!.dataOffset, entry.uncompressedSize);
+    const start = (await locateStored(this.source, entry, this.limits.get(entry)!)) ?? (await locate(entry));
+    const bytes = await this.source.read(start, entry.uncompressedSize);
     if (entry.crc32 === 0) this.unchecked = true;
     else if (crc32(bytes) !== entry.crc32) throw new Error('the checksum does not match the data');
     return bytes;
@@ -176,6 +176,13 @@ function zipError(error: unknown, where: string, entry?: string): CheckpointErro
   return corrupt(where, said, error);
 }
 
+/** Where the data of an entry starts: zip.js checks its local header and overlaps, the data itself needs no stream. */
+async function locate(entry: FileEntry): Promise<number> {
+  await entry.getData(new WritableStream(), { checkOverlappingEntryOnly: true });
+  refuseWarnings(entry);
+  return entry.localDirectory!.dataOffset;
+}
+
 function refuseWarnings(entry: FileEntry): void {
   const [warning] = entry.warnings ?? [];
   if (warning) throw new Error(warning.reason);
@@ -210,12 +217,14 @@ function checkEntry(entry: FileEntry, where: string): void {
     );
 }
 
-/** Entries may not share bytes with each other or with the directory. */
-function checkOverlaps(entries: readonly Entry[], directory: number, where: string): void {
+/** Entries may not share bytes with each other or with the directory. Returns where the record behind each starts. */
+function checkOverlaps(entries: readonly Entry[], directory: number, where: string): Map<Entry, number> {
+  const limits = new Map<Entry, number>();
   const sorted = [...entries].sort((a, b) => a.offset - b.offset);
   sorted.forEach((entry, i) => {
     const end = entry.offset + LOCAL_HEADER + entry.rawFilename.length + entry.compressedSize;
     const limit = sorted[i + 1]?.offset ?? directory;
+    limits.set(entry, limit);
     if (end > limit)
       throw corrupt(
         where,
@@ -224,6 +233,7 @@ function checkOverlaps(entries: readonly Entry[], directory: number, where: stri
   });
   if (sorted[0] && sorted[0].offset !== 0)
     throw corrupt(where, `${sorted[0].offset} bytes before the first entry`);
+  return limits;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { Uint8ArrayReader, ZipWriter } from '@zip.js/zip.js';
+import { Uint8ArrayReader, ZipWriter } from '@zip.js/zip.js/lib/zip-core.js';
 import { UserError } from '../../errors.js';
 import type { HostTensor, StateDict, TensorType } from '../../models/state-dict.js';
 import { crc32 } from '../read/crc32.js';
