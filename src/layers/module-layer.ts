@@ -56,7 +56,8 @@ export abstract class ModuleLayer extends tf.layers.Layer {
 
   /** Computes the module, keeping nothing but its output, and shows that to the context's observer. */
   run(x: tf.Tensor, context: ForwardContext): tf.Tensor {
-    const output = tf.tidy(() => this.forward(x, context));
+    // The name tells a tracing backend which module it is in.
+    const output = tf.tidy(this.name, () => this.forward(x, context));
     context.observe?.(this.name, output);
     return output;
   }
@@ -173,6 +174,7 @@ export abstract class ModuleLayer extends tf.layers.Layer {
   /** The weights of the batch norm whose names begin with `prefix`. */
   protected batchNormState(prefix: string): BatchNormState {
     return {
+      path: joinPath(this.name, prefix).replace(/\.$/, ''),
       gamma: this.weight(`${prefix}weight`),
       beta: this.weight(`${prefix}bias`),
       runningMean: this.ownVariable(`${prefix}running_mean`),

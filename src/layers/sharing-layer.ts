@@ -15,7 +15,7 @@ export abstract class SharingLayer extends ModuleLayer {
 
   /** Computes the layer and gives its attention's output as well, for a later block that shares it. */
   runSharing(x: tf.Tensor, context: ForwardContext, shared: readonly tf.Tensor[]): Mixed {
-    const result = tf.tidy(() => this.compute(x, context, shared));
+    const result = tf.tidy(this.name, () => this.compute(x, context, shared));
     context.observe?.(this.name, result.output);
     return result;
   }
