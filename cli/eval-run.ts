@@ -1,22 +1,30 @@
 import { evaluateData } from '../src/eval/evaluate-data.js';
+import { writePerClass } from '../src/eval/per-class.js';
 import type { EvalCommandOptions } from './eval.js';
 import { startCompute } from './shared/compute.js';
 import { showDownloads } from './shared/download-progress.js';
 import type { Output, Progress } from './shared/output.js';
 
-export async function runEvalCommand(options: EvalCommandOptions, output: Output): Promise<void> {
+export async function runEvalCommand(
+  { perClass: file, ...options }: EvalCommandOptions,
+  output: Output,
+): Promise<void> {
   const backend = await startCompute(options, output);
   let progress: Progress | undefined;
-  const report = await evaluateData(options, {
-    ...showDownloads(output),
-    onStart: (images) => {
-      progress = output.progress('evaluating', images);
+  const { perClass, ...report } = await evaluateData(
+    { ...options, perClass: file !== undefined },
+    {
+      ...showDownloads(output),
+      onStart: (images) => {
+        progress = output.progress('evaluating', images);
+      },
+      onProgress: (images) => progress?.update(images),
     },
-    onProgress: (images) => progress?.update(images),
-  }).finally(() => progress?.done());
+  ).finally(() => progress?.done());
+  if (file !== undefined && perClass !== undefined) await writePerClass(file, perClass);
   const { model, images, top1, top5, k, loss, imagesPerSecond, pipeline } = report;
   output.result(
-    { model, images, top1, top5, k, loss, imagesPerSecond, pipeline, backend, engine: 'eager' },
+    { ...report, backend, engine: 'eager', ...(file !== undefined && { perClass: file }) },
     `${model}: top-1 ${top1.toFixed(3)} %, top-${k} ${top5.toFixed(3)} %, loss ${loss.toFixed(4)} on ${images} images\n` +
       `${imagesPerSecond.toFixed(1)} images/s (model alone ${pipeline.computeImagesPerSecond.toFixed(1)}) on ${backend}`,
   );

@@ -6,6 +6,7 @@ import { Output } from './shared/output.js';
 export interface EvalCommandOptions extends ComputeOptions, ClassifierCommandOptions {
   data: string;
   batchSize: number;
+  perClass?: string;
 }
 
 export function registerEvalCommand(program: Command): void {
@@ -14,7 +15,11 @@ export function registerEvalCommand(program: Command): void {
     .summary('top-1, top-5, loss and images/s on labelled images')
     .description('Scores weights on labelled images, with the preprocessing of the published figures.')
     .requiredOption('--data <source>', 'class folders or shards; of several splits, the validation split')
-    .option('--batch-size <n>', 'images at a time', integer(1, 65536), 64);
+    .option('--batch-size <n>', 'images at a time', integer(1, 65536), 64)
+    .option(
+      '--per-class <file>',
+      'write how each class does, and what it is taken for (JSON, for `recnext report`)',
+    );
   addComputeOptions(addClassifierOptions(command)).action(async (options: EvalCommandOptions) => {
     const { runEvalCommand } = await import('./eval-run.js');
     await runEvalCommand(options, new Output(options));

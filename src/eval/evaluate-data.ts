@@ -3,14 +3,18 @@ import type { FetchOptions } from '../convert/hub/fetch-options.js';
 import { createLoader, evalTransform, openDataset } from '../data/index.js';
 import { smallInputNotice } from '../models/index.js';
 import { requireSameClasses } from './classes.js';
+import { Confusion } from './confusion.js';
 import { evaluate, type EvaluateOptions } from './evaluate.js';
 import type { Metrics } from './metrics.js';
 import { loadClassifier, type ClassifierOptions } from './load-classifier.js';
+import { perClassOf, type PerClass } from './per-class.js';
 
 export interface EvaluateDataOptions extends ClassifierOptions {
   /** Data source; of one with splits, the validation split. */
   readonly data: string;
   readonly batchSize: number;
+  /** Tell how each class does, and which are confused, with small pictures of the mistakes. */
+  readonly perClass?: boolean;
 }
 
 /** `notice` is told what the weights say of themselves as well. */
@@ -20,6 +24,8 @@ export interface EvaluateDataHooks extends EvaluateOptions, FetchOptions {
 }
 
 export interface EvaluationReport extends Metrics {
+  /** Where it was asked for. */
+  readonly perClass?: PerClass;
   readonly model: string;
   /** Whole run over the data: reading, decoding, transforms, model. */
   readonly imagesPerSecond: number;
@@ -51,14 +57,20 @@ export async function evaluateData(
     const { batchSize } = options;
     const loader = createLoader(data, { batchSize, transform: evalTransform(dataConfig), cacheBytes: 0 });
     hooks.onStart?.(data.length);
-    const { seconds, computeSeconds, ...metrics } = await evaluate(model, loader, hooks);
+    const confusion = options.perClass ? new Confusion(model.numClasses) : undefined;
+    const { seconds, computeSeconds, ...metrics } = await evaluate(model, loader, {
+      ...hooks,
+      onLogits: (logits, { labels, indices }) => confusion?.add(logits, labels, indices),
+    });
     if (!Number.isFinite(metrics.loss))
       throw new UserError(
         `${options.weights ?? model.name}: the model gives NaN or Inf on ${data.source}: its weights are damaged, or its running variances negative.`,
       );
+    const names = classNames ?? data.classes;
     return {
       model: model.name,
       ...metrics,
+      ...(confusion && { perClass: await perClassOf(confusion, data, names) }),
       imagesPerSecond: metrics.images / seconds,
       pipeline: {
         inputSize: dataConfig.inputSize[1],

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { setImmediate } from 'node:timers/promises';
 import type { ImageModel } from '../models/image-model.js';
-import type { Loader } from '../data/index.js';
+import type { LoadedBatch, Loader } from '../data/index.js';
 import { MetricsSum, type Metrics } from './metrics.js';
 
 export interface Evaluation extends Metrics {
@@ -14,6 +14,8 @@ export interface Evaluation extends Metrics {
 export interface EvaluateOptions {
   /** Called after every batch with the images done so far. */
   readonly onProgress?: (images: number) => void;
+  /** Told the logits of every batch, `[images, classes]`. */
+  readonly onLogits?: (logits: Float32Array, batch: LoadedBatch) => void;
   /** Stops between two batches by throwing the signal's reason. */
   readonly signal?: AbortSignal;
 }
@@ -22,7 +24,7 @@ export interface EvaluateOptions {
 export async function evaluate(
   model: ImageModel,
   source: Loader,
-  { onProgress, signal }: EvaluateOptions = {},
+  { onProgress, onLogits, signal }: EvaluateOptions = {},
 ): Promise<Evaluation> {
   const metrics = new MetricsSum(model.numClasses);
   const start = performance.now();
@@ -35,6 +37,7 @@ export async function evaluate(
     logits.dispose();
     computeTime += performance.now() - computeStart;
     metrics.add(values, batch.labels);
+    onLogits?.(values, batch);
     images += batch.labels.length;
     onProgress?.(images);
     // Native backends compute without giving way: let signals and decoding workers through.

@@ -50,7 +50,7 @@ export class MetricsSum {
 }
 
 /** How many classes come before `label`: those with a larger logit, and equal ones of a lower index. NaN is never right. */
-function rankOf(row: Float32Array, label: number): number {
+export function rankOf(row: Float32Array, label: number): number {
   const own = row[label]!;
   let rank = 0;
   for (let j = 0; j < label; j++) if (!(row[j]! < own)) rank++;
