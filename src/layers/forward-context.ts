@@ -4,8 +4,11 @@ import type * as tf from '@tensorflow/tfjs';
 export interface ForwardContext {
   /** Batch statistics, stochastic depth, both heads. Default false. */
   readonly training?: boolean;
-  /** With `training`: batch norms use and keep their running statistics (`--set-bn-eval`). Default false. */
-  readonly freezeBatchNorm?: boolean;
+  /**
+   * With `training`: batch norms use and keep their running statistics (`--set-bn-eval`), all of them or those whose path the function holds for.
+   * Default false.
+   */
+  readonly freezeBatchNorm?: boolean | ((path: string) => boolean);
   /**
    * `count` uniform numbers in [0, 1) for the stochastic depth or dropout of the module at `path`: shape [count].
    * Default: `Math.random`. Training passes a function that draws from (seed, epoch, step, path).

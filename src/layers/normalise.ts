@@ -8,6 +8,8 @@ const MOMENTUM = 0.1;
 
 /** The weights of one batch norm. */
 export interface BatchNormState {
+  /** As the checkpoint names the batch norm. */
+  readonly path: string;
   readonly gamma: tf.Tensor1D;
   readonly beta: tf.Tensor1D;
   readonly runningMean: tf.LayerVariable;
@@ -24,7 +26,7 @@ export function normalise<T extends tf.Tensor2D | tf.Tensor4D>(
   context: ForwardContext,
 ): T {
   const { gamma, beta, runningMean, runningVariance } = state;
-  if (!context.training || context.freezeBatchNorm) {
+  if (!context.training || isFrozen(state, context)) {
     const mean = runningMean.read() as tf.Tensor1D;
     return tf.batchNorm(x, mean, runningVariance.read() as tf.Tensor1D, beta, gamma, EPSILON) as T;
   }
@@ -32,6 +34,10 @@ export function normalise<T extends tf.Tensor2D | tf.Tensor4D>(
   moveTowards(runningMean, mean);
   moveTowards(runningVariance, variance);
   return output as T;
+}
+
+function isFrozen({ path }: BatchNormState, { freezeBatchNorm = false }: ForwardContext): boolean {
+  return typeof freezeBatchNorm === 'function' ? freezeBatchNorm(path) : freezeBatchNorm;
 }
 
 function moveTowards(running: tf.LayerVariable, batch: tf.Tensor): void {

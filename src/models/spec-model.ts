@@ -73,7 +73,7 @@ export abstract class SpecModel implements ImageModel {
   }
 
   forwardTraining(x: tf.Tensor4D, context: ForwardContext = {}): TrainingOutput {
-    if (!context.freezeBatchNorm) this.batches++;
+    if (context.freezeBatchNorm !== true) this.batches++;
     return this.trainingOutput(x, { ...context, training: true });
   }
 

@@ -1,5 +1,16 @@
 import * as tf from '@tensorflow/tfjs';
-import { decays } from './param-groups.js';
+import {
+  createSlots,
+  disposeSlots,
+  lrScales,
+  scalarsByScale,
+  scaled,
+  slotState,
+  type Optimizer,
+  type OptimizerScalars,
+  type Slot,
+} from './optimizer.js';
+import { parameterSettings, type ParameterSettings } from './param-groups.js';
 
 export interface AdamWOptions {
   readonly betas: readonly [number, number];
@@ -9,103 +20,75 @@ export interface AdamWOptions {
   readonly weightDecay: number;
 }
 
-/** The numbers of one update, worked out in double precision on the host. Scalars, so that a traced step can take them as inputs. */
-export interface AdamWScalars {
+/**
+ * The numbers of one update; `keep` and `rate` once more as `keep/SHARE` for parameters with a share of the learning rate other than 1.
+ */
+export type AdamWScalars = OptimizerScalars & {
   /** 1 - lr × weight decay. */
   readonly keep: tf.Scalar;
   /** lr √(1 - β2^t) / (1 - β1^t). */
   readonly rate: tf.Scalar;
   /** eps √(1 - β2^t): the bias correction of the second moment, moved from the moment to eps. */
   readonly eps: tf.Scalar;
-}
-
-interface Slot {
-  readonly parameter: tf.Variable;
-  readonly decays: boolean;
-  readonly mean: tf.Variable;
-  readonly square: tf.Variable;
-}
+};
 
 /**
  * AdamW (Loshchilov & Hutter 2019) as `torch.optim.AdamW` computes it, with two groups: weights, which decay, and vectors
  * and biases, which don't (see `decays`).
  */
-export class AdamW {
-  /** Updates done so far. */
+export class AdamW implements Optimizer {
   steps = 0;
-  private readonly slots: ReadonlyMap<string, Slot>;
+  private readonly slots: ReadonlyMap<string, Slot<'exp_avg' | 'exp_avg_sq'>>;
+  private readonly scales: readonly number[];
 
+  /** @param settings of each parameter; default: the weight decay of the options for all that decay */
   constructor(
     parameters: ReadonlyMap<string, tf.Variable>,
     private readonly options: AdamWOptions,
+    settings: ReadonlyMap<string, ParameterSettings> = parameterSettings(parameters, options),
   ) {
-    this.slots = new Map(
-      [...parameters].map(([name, parameter]) => [
-        name,
-        {
-          parameter,
-          decays: options.weightDecay > 0 && decays(name, parameter.shape),
-          mean: tf.tidy(() => tf.variable(tf.zerosLike(parameter), false)),
-          square: tf.tidy(() => tf.variable(tf.zerosLike(parameter), false)),
-        },
-      ]),
-    );
+    this.slots = createSlots(parameters, settings, ['exp_avg', 'exp_avg_sq']);
+    this.scales = [...new Set([1, ...lrScales(settings)])];
   }
 
-  /** Counts one update and gives its numbers; the caller disposes of them. */
   nextScalars(lr: number): AdamWScalars {
     this.steps++;
     const [beta1, beta2] = this.options.betas;
     const correction = Math.sqrt(1 - beta2 ** this.steps);
-    return {
-      keep: tf.scalar(1 - lr * this.options.weightDecay),
-      rate: tf.scalar((lr * correction) / (1 - beta1 ** this.steps)),
-      eps: tf.scalar(this.options.eps * correction),
-    };
+    const rates = scalarsByScale(lr, this.scales, (own) => ({
+      keep: 1 - own * this.options.weightDecay,
+      rate: (own * correction) / (1 - beta1 ** this.steps),
+    }));
+    return { ...rates, eps: tf.scalar(this.options.eps * correction) } as AdamWScalars;
   }
 
-  /**
-   * Updates every parameter from its gradient (same names, same layout); one without a gradient stays as it is, as in PyTorch.
-   * TF.js operations only.
-   */
   update(gradients: tf.NamedTensorMap, scalars: AdamWScalars): void {
     const [beta1, beta2] = this.options.betas;
     tf.tidy(() => {
       const take1 = tf.scalar(1 - beta1);
       const take2 = tf.scalar(1 - beta2);
-      for (const [name, slot] of this.slots) {
+      for (const [name, { parameter, settings, state }] of this.slots) {
         const gradient = gradients[name];
         if (gradient === undefined) continue;
+        const { weightDecay, lrScale } = settings;
         tf.tidy(() => {
-          const mean = slot.mean.add(gradient.sub(slot.mean).mul(take1));
-          const square = slot.square.add(gradient.square().sub(slot.square).mul(take2));
-          const change = mean.div(square.sqrt().add(scalars.eps)).mul(scalars.rate);
-          const kept = slot.decays ? slot.parameter.mul(scalars.keep) : slot.parameter;
-          slot.mean.assign(mean);
-          slot.square.assign(square);
-          slot.parameter.assign(kept.sub(change));
+          const mean = state.exp_avg.add(gradient.sub(state.exp_avg).mul(take1));
+          const square = state.exp_avg_sq.add(gradient.square().sub(state.exp_avg_sq).mul(take2));
+          const change = mean.div(square.sqrt().add(scalars.eps)).mul(scalars[scaled('rate', lrScale)]!);
+          const kept = weightDecay > 0 ? parameter.mul(scalars[scaled('keep', lrScale)]!) : parameter;
+          state.exp_avg.assign(mean);
+          state.exp_avg_sq.assign(square);
+          parameter.assign(kept.sub(change));
         });
       }
     });
   }
 
-  /**
-   * The moments, `exp_avg.NAME` and `exp_avg_sq.NAME` (PyTorch's words for them), in TF.js layout: the optimizer's own variables,
-   * not copies. With `steps` they are its whole state.
-   */
   state(): Map<string, tf.Variable> {
-    const state = new Map<string, tf.Variable>();
-    for (const [name, slot] of this.slots) {
-      state.set(`exp_avg.${name}`, slot.mean);
-      state.set(`exp_avg_sq.${name}`, slot.square);
-    }
-    return state;
+    return slotState(this.slots);
   }
 
   dispose(): void {
-    for (const { mean, square } of this.slots.values()) {
-      mean.dispose();
-      square.dispose();
-    }
+    disposeSlots(this.slots);
   }
 }

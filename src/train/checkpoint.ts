@@ -7,8 +7,8 @@ import { UserError } from '../errors.js';
 import type { ImageModel } from '../models/image-model.js';
 import type { StateDict } from '../models/state-dict.js';
 import { writeFileAtomic } from '../runtime/files.js';
-import type { AdamW } from './adamw.js';
 import type { ModelEma } from './ema.js';
+import type { Optimizer } from './optimizer.js';
 import type { RunProgress } from './progress.js';
 import { writeFolder } from '../runtime/write-folder.js';
 
@@ -16,7 +16,7 @@ import { writeFolder } from '../runtime/write-folder.js';
 export interface TrainingState {
   readonly model: ImageModel;
   readonly ema?: ModelEma;
-  readonly optimizer: AdamW;
+  readonly optimizer: Optimizer;
   readonly progress: RunProgress;
   /** Images of an epoch: resuming on other data would not be the same run. */
   readonly samples: number;
@@ -45,8 +45,12 @@ const stateSchema = z.object({
   epoch: count,
   step: count,
   lossSum: z.number(),
+  top1Sum: z.number().default(0),
+  teacherTop1Sum: z.number().default(0),
   updates: count,
   best: z.object({ raw: score.optional(), ema: score.optional() }),
+  skipped: z.array(z.tuple([count, count])).default([]),
+  rollbacks: count.default(0),
 });
 
 /** Writes a checkpoint folder, whole or not at all. `extra` are further small files by name. */
@@ -93,13 +97,8 @@ export async function loadCheckpoint(path: string, state: TrainingState): Promis
   model.loadStateDict(await readTensors(file(FILES.model)), { source: file(FILES.model) });
   assignVariables(optimizer.state(), await readTensors(file(FILES.optimizer)), file(FILES.optimizer));
   optimizer.steps = saved.updates;
-  Object.assign(progress, {
-    epoch: saved.epoch,
-    step: saved.step,
-    lossSum: saved.lossSum,
-    updates: saved.updates,
-    best: saved.best,
-  } satisfies RunProgress);
+  const { version: _version, model: _model, samples: _samples, ...restored } = saved;
+  Object.assign(progress, restored satisfies RunProgress);
 }
 
 async function readState(path: string): Promise<z.output<typeof stateSchema>> {

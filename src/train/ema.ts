@@ -45,6 +45,11 @@ export class ModelEma {
     for (const { live, average } of this.pairs) average.assign(live);
   }
 
+  /** The averages themselves, weights before running statistics. */
+  variables(): tf.Variable[] {
+    return this.pairs.map(({ average }) => average);
+  }
+
   dispose(): void {
     for (const { average } of this.pairs) average.dispose();
   }

@@ -9,11 +9,15 @@ export function lossError(
   folder: RunFolder,
   { epoch, step }: { epoch: number; step: number },
 ): UserError {
-  const shown = names.slice(0, 8).join(', ') + (names.length > 8 ? `, … (${names.length})` : '');
   const last = folder.lastCheckpoint();
   return new UserError(
     `Epoch ${epoch}, step ${step}: the loss is ${loss}, expected a finite number. ` +
       (last === undefined ? 'There is no checkpoint yet. ' : `The last good checkpoint is ${last}. `) +
-      `Try a lower --lr. Samples of the batch: ${shown}.`,
+      `Try a lower --lr. Samples of the batch: ${nameList(names)}.`,
   );
+}
+
+/** The first names of a list, and how many it has. */
+export function nameList(names: readonly string[]): string {
+  return names.slice(0, 8).join(', ') + (names.length > 8 ? `, … (${names.length})` : '');
 }

@@ -13,7 +13,6 @@ import { removeTemporaries } from '../runtime/write-folder.js';
 const CONFIG = 'config.yaml';
 const LOG = 'log.txt';
 const CHECKPOINTS = 'checkpoints';
-const KEPT = 3;
 
 /** A checkpoint after whole epochs, or inside one. Sorts by age. */
 const CHECKPOINT_NAME = /^epoch-\d{4,}(-step-\d{6,})?$/;
@@ -23,7 +22,7 @@ const CHECKPOINT_NAME = /^epoch-\d{4,}(-step-\d{6,})?$/;
  *
  *     config.yaml                      the whole configuration
  *     log.txt                          one JSON object an epoch
- *     checkpoints/epoch-0012/          after 12 epochs; the last three are kept
+ *     checkpoints/epoch-0012/          after 12 epochs; the last ones are kept
  *     checkpoints/epoch-0012-step-…/   stopped inside an epoch
  *     best/, best-ema/                 best weights by validation top-1
  */
@@ -113,9 +112,9 @@ export class RunFolder {
     await writeSafetensors(join(this.path, name, 'model.safetensors'), weights, WEIGHTS);
   }
 
-  /** Removes all but the last three checkpoints. */
-  async prune(): Promise<void> {
-    for (const name of checkpointsOf(this.path).slice(0, -KEPT))
+  /** Removes all but the last `kept` checkpoints. */
+  async prune(kept: number): Promise<void> {
+    for (const name of checkpointsOf(this.path).slice(0, -kept))
       await rm(join(this.path, CHECKPOINTS, name), { recursive: true, force: true });
   }
 

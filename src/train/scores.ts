@@ -2,6 +2,7 @@ import { evaluate, type Evaluation } from '../eval/evaluate.js';
 import type { ImageModel } from '../models/image-model.js';
 import type { TrainingState } from './checkpoint.js';
 import type { ModelEma } from './ema.js';
+import { countedBatches, type RunProgress } from './progress.js';
 import type { TrainHooks, TrainParts } from './train.js';
 
 /** How well the model did on the validation images, with its own weights and with their moving average. */
@@ -39,19 +40,23 @@ export async function keepBest(
   }
 }
 
-/** A line of log.txt: the reference's fields, and the moving average's. */
+/** A line of log.txt: the reference's fields, top-1 in training, and the moving average's. */
 export function logLine(
   epoch: number,
   lr: number,
-  loss: number,
+  progress: RunProgress,
   { raw, ema }: Scores,
   model: ImageModel,
 ): Record<string, number> {
   let parameters = 0;
   for (const variable of model.parameters.values()) parameters += variable.size;
+  const batches = countedBatches(progress);
+  const { lossSum, top1Sum, teacherTop1Sum } = progress;
   return {
     train_lr: lr,
-    train_loss: loss,
+    train_loss: lossSum / batches,
+    train_acc1: (100 * top1Sum) / batches,
+    ...(teacherTop1Sum > 0 && { train_teacher_acc1: (100 * teacherTop1Sum) / batches }),
     ...(raw && { test_loss: raw.loss, test_acc1: raw.top1, test_acc5: raw.top5 }),
     ...(ema && { test_ema_loss: ema.loss, test_ema_acc1: ema.top1, test_ema_acc5: ema.top5 }),
     epoch,

@@ -1,16 +1,20 @@
 import * as tf from '@tensorflow/tfjs';
 import type { ForwardContext, ImageModel } from '../models/image-model.js';
-import type { AdamW } from './adamw.js';
-import { type AdamWScalars } from './adamw.js';
+import type { GradientSum } from './accumulate.js';
 import { clipGradients, type Clip } from './clip.js';
 import { distilledLoss, type Distillation } from './distillation.js';
 import type { ModelEma } from './ema.js';
 import { softTargetCrossEntropy } from './losses.js';
+import type { Optimizer, OptimizerScalars } from './optimizer.js';
 
 /** What one training step is made of. */
 export interface StepParts {
   readonly model: ImageModel;
-  readonly optimizer: AdamW;
+  readonly optimizer: Optimizer;
+  /** Parameters that learn, by name. Default: all of the model's. */
+  readonly trained?: ReadonlyMap<string, tf.Variable>;
+  /** Where an update follows several batches. */
+  readonly gradientSum?: GradientSum;
   readonly clip?: Clip;
   readonly ema?: ModelEma;
   /** Both or none. The teacher sees the same batch, in evaluation mode. */
@@ -21,44 +25,73 @@ export interface StepParts {
 export interface StepInput {
   /** Normalised, `[batch, height, width, channels]`. */
   readonly images: tf.Tensor4D;
-  /** Probabilities `[batch, classes]`. */
+  /** Probabilities `[batch, classes]`; with class weights, times those. */
   readonly targets: tf.Tensor2D;
   readonly context: Pick<ForwardContext, 'freezeBatchNorm' | 'uniform'>;
 }
 
+/** What a batch gave, before the update. */
+export type StepOutput = {
+  readonly loss: tf.Scalar;
+  /** Share of the images whose largest logit is that of their largest target. */
+  readonly top1: tf.Scalar;
+  /** The same of the teacher. */
+  readonly teacherTop1?: tf.Scalar;
+};
+
 /**
- * One training step: forward, loss, gradients, clipping, AdamW, EMA, written in TF.js operations that read no value back, so that the whole can be
+ * One training step: forward, loss, gradients, clipping, optimizer, EMA, written in TF.js operations that read no value back, so that the whole can be
  * traced. Updates the model, the optimizer's moments and the average in place.
  *
- * @returns the loss before the update; the caller reads and disposes of it
+ * @param share with a `gradientSum`: 1 / number of batches of this update, this one included
+ * @returns scalars that the caller reads and disposes of
  */
-export function trainingStep(parts: StepParts, input: StepInput, scalars: AdamWScalars): tf.Scalar {
-  const { model, optimizer, clip, ema } = parts;
-  const { value, grads } = lossAndGradients(parts, input);
-  const clipped = clip ? clipGradients(grads, model.parameters, model.parameterSpecs, clip) : grads;
+export function trainingStep(
+  parts: StepParts,
+  input: StepInput,
+  scalars: OptimizerScalars,
+  share?: tf.Scalar,
+): StepOutput {
+  const { model, optimizer, gradientSum, clip, ema } = parts;
+  const { output, grads } = lossAndGradients(parts, input);
+  const whole = gradientSum && share ? gradientSum.take(grads, share) : grads;
+  const clipped = clip ? clipGradients(whole, model.parameters, model.parameterSpecs, clip) : whole;
   optimizer.update(clipped, scalars);
   ema?.update();
+  for (const tensors of new Set([grads, whole, clipped])) tf.dispose(tensors);
+  return output;
+}
+
+/** A batch whose update is still to come: adds its gradients to the sum. The caller disposes of the output. */
+export function gradientStep(
+  parts: StepParts & { readonly gradientSum: GradientSum },
+  input: StepInput,
+): StepOutput {
+  const { output, grads } = lossAndGradients(parts, input);
+  parts.gradientSum.add(grads);
   tf.dispose(grads);
-  if (clip) tf.dispose(clipped);
-  return value;
+  return output;
 }
 
 /** The loss of a batch and its gradients by parameter name. Updates the running statistics of the model. */
 export function lossAndGradients(
-  { model, teacher, distillation }: StepParts,
+  { model, teacher, distillation, trained = model.parameters }: StepParts,
   { images, targets, context }: StepInput,
-): { value: tf.Scalar; grads: tf.NamedTensorMap } {
+): { output: StepOutput; grads: tf.NamedTensorMap } {
   // Outside of the gradient's tape, which would keep every feature map of the teacher.
   const teacherLogits = teacher && distillation ? teacher.forward(images) : undefined;
-  const names = [...model.parameters.keys()];
-  const variables = [...model.parameters.values()];
+  const names = [...trained.keys()];
+  const variables = [...trained.values()];
+  let top1: tf.Scalar | undefined;
   const { value, grads } = tf.variableGrads(() => {
     const { logits, dist } = model.forwardTraining(images, context);
+    top1 = tf.keep(accuracy(logits, targets));
     const base = softTargetCrossEntropy(logits, targets);
     if (!teacherLogits || !distillation) return base;
     if (dist === undefined) throw new Error(`Model ${model.name} was built without its distillation head.`);
     return distilledLoss(base, dist, teacherLogits, distillation);
   }, variables);
+  const teacherTop1 = teacherLogits && accuracy(teacherLogits, targets);
   teacherLogits?.dispose();
   // TF.js names gradients after its variables, which may bear any name. Parameters the loss does not reach have none.
   const named: tf.NamedTensorMap = {};
@@ -66,5 +99,10 @@ export function lossAndGradients(
     const gradient = grads[variables[i]!.name];
     if (gradient) named[name] = gradient;
   });
-  return { value, grads: named };
+  return { output: { loss: value, top1: top1!, ...(teacherTop1 && { teacherTop1 }) }, grads: named };
+}
+
+/** Share of the rows whose largest logit is that of the largest target. */
+function accuracy(logits: tf.Tensor2D, targets: tf.Tensor2D): tf.Scalar {
+  return tf.tidy(() => logits.argMax(1).equal(targets.argMax(1)).cast('float32').mean().asScalar());
 }

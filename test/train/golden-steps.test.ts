@@ -91,7 +91,7 @@ describe.skipIf(!hasGolden)(title, () => {
         expect(buffers).toMatchObject({ off: [], strays: [] });
 
         fresh.loadStateDict(before);
-        const { value, grads } = lossAndGradients(parts(fresh), input);
+        const { output, grads } = lossAndGradients(parts(fresh), input);
         expect(Object.keys(golden.gradients).sort()).toEqual([...fresh.parameters.keys()].sort());
         const exact = new Set(golden.zero_gradient);
         const nonZero = Object.fromEntries(
@@ -106,7 +106,7 @@ describe.skipIf(!hasGolden)(title, () => {
           off: [],
           strays: [],
         });
-        tf.dispose([value, grads, clipped]);
+        tf.dispose([output, grads, clipped]);
         if (golden.gradients_soft_tau3_l2 !== undefined) {
           fresh.loadStateDict(before);
           const soft = lossAndGradients(parts(fresh, 3, 'soft'), input);
@@ -126,10 +126,10 @@ describe.skipIf(!hasGolden)(title, () => {
         const curve: number[] = [];
         for (let step = 0; step < STEPS; step++) {
           const scalars = training.optimizer.nextScalars(common.lr);
-          const loss = trainingStep(training, input, scalars);
+          const output = trainingStep(training, input, scalars);
           averages.forEach((average) => average.update());
-          curve.push(loss.dataSync()[0]!);
-          tf.dispose([loss, scalars.keep, scalars.rate, scalars.eps]);
+          curve.push(output.loss.dataSync()[0]!);
+          tf.dispose([output, { ...scalars }]);
           if (step === 0) expectState(stateOf(model), golden.parameters_after_1, common.lr);
         }
         curve.forEach((loss, i) => expect(Math.abs(loss - golden.steps.loss_float64[i]!)).toBeLessThan(2e-4));

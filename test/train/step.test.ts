@@ -37,9 +37,9 @@ describeBackends(['cpu', 'node'], 'training step', () => {
 
   const step = (parts: StepParts, input: Awaited<ReturnType<typeof firstBatch>>): number => {
     const scalars = parts.optimizer.nextScalars(1e-2);
-    const loss = trainingStep(parts, input, scalars);
-    const value = loss.dataSync()[0]!;
-    tf.dispose([loss, scalars.keep, scalars.rate, scalars.eps]);
+    const output = trainingStep(parts, input, scalars);
+    const value = output.loss.dataSync()[0]!;
+    tf.dispose([output, { ...scalars }]);
     return value;
   };
 
@@ -50,9 +50,9 @@ describeBackends(['cpu', 'node'], 'training step', () => {
     const frozen = { ...input, context: { freezeBatchNorm: true } };
     const { grads } = lossAndGradients(parts, frozen);
     const lossAt = () => {
-      const { value, grads: unused } = lossAndGradients(parts, frozen);
-      const loss = value.dataSync()[0]!;
-      tf.dispose([value, unused]);
+      const { output, grads: unused } = lossAndGradients(parts, frozen);
+      const loss = output.loss.dataSync()[0]!;
+      tf.dispose([output, unused]);
       return loss;
     };
     expect(Object.keys(grads)).toEqual([...model.parameters.keys()]);

@@ -38,6 +38,8 @@ describeBackends(['cpu', 'node'], 'training run', () => {
     expect(Object.keys(log[0]!)).toEqual([
       'train_lr',
       'train_loss',
+      'train_acc1',
+      'train_teacher_acc1',
       'test_loss',
       'test_acc1',
       'test_acc5',

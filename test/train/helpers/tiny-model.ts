@@ -113,7 +113,8 @@ export class TinyModel implements ImageModel {
         .div(v.add(EPS).sqrt())
         .mul(this.weight('norm.weight'))
         .add(this.weight('norm.bias')) as tf.Tensor4D;
-    if (!training || freezeBatchNorm) return scale(mean, variance);
+    const frozen = typeof freezeBatchNorm === 'function' ? freezeBatchNorm('norm') : freezeBatchNorm;
+    if (!training || frozen) return scale(mean, variance);
     const batch = tf.moments(x, [0, 1, 2]);
     const count = x.size / 6;
     mean.assign(mean.mul(1 - MOMENTUM).add(batch.mean.mul(MOMENTUM)));

@@ -15,6 +15,8 @@ const TINY_CONFIG: RunConfigInput = {
   lr: 0.64,
   warmupLr: 1e-3,
   modelEmaDecay: 0.9,
+  mixup: 0,
+  cutmix: 0,
 };
 
 /** A run of TinyModel with a teacher, stochastic depth and a moving average: what resuming must bring back, and more. */

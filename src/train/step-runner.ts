@@ -1,0 +1,98 @@
+import * as tf from '@tensorflow/tfjs';
+import type { ForwardContext } from '../models/image-model.js';
+import { uniformAt, type StepAddress } from './random.js';
+import { gradientStep, trainingStep, type StepInput, type StepOutput, type StepParts } from './step.js';
+import { remember } from './undo.js';
+
+/** A batch on the host, ready for the step. */
+export interface TrainBatch {
+  /** Normalised `[batch, height, width, channels]`, row-major. */
+  readonly images: Float32Array;
+  readonly shape: readonly [batch: number, height: number, width: number, channels: number];
+  /** `[batch, classes]`, row-major. */
+  readonly targets: Float32Array;
+  /** Where in the run it stands: what its stochastic depth and dropout are drawn from. */
+  readonly at: StepAddress;
+}
+
+/** What a batch gave, before the update. */
+export interface BatchResult {
+  readonly loss: number;
+  /** Shares of 1. */
+  readonly top1: number;
+  readonly teacherTop1?: number;
+}
+
+/** Does updates of the model; how is the engine's business. */
+export interface StepRunner {
+  /**
+   * One update from the mean gradient of `batches` (one, or as many as gradients are accumulated over), at learning rate `lr`. When a loss is not
+   * finite and the runner was made to undo, everything is as it was before: weights, running statistics, moments, average, counts.
+   */
+  update(batches: readonly TrainBatch[], lr: number): Promise<BatchResult[]>;
+}
+
+export interface RunnerOptions {
+  readonly freezeBatchNorm?: ForwardContext['freezeBatchNorm'];
+  /** Leave no trace of batches whose loss is not finite. */
+  readonly undo?: boolean;
+}
+
+/** Runs the step operation by operation. */
+export function eagerRunner(parts: StepParts, { freezeBatchNorm, undo = false }: RunnerOptions): StepRunner {
+  const { gradientSum, optimizer } = parts;
+  return {
+    async update(batches, lr) {
+      const before = undo ? remember(parts) : undefined;
+      try {
+        const results: BatchResult[] = [];
+        for (const [i, batch] of batches.entries()) {
+          const input = inputOf(batch, freezeBatchNorm);
+          const last = i === batches.length - 1;
+          const output = last
+            ? lastStep(parts, input, lr, batches.length)
+            : gradientStep({ ...parts, gradientSum: gradientSum! }, input);
+          tf.dispose([input.images, input.targets]);
+          results.push(await read(output));
+        }
+        if (before && !results.every(({ loss }) => Number.isFinite(loss))) before.restore();
+        return results;
+      } finally {
+        before?.dispose();
+      }
+    },
+  };
+
+  function lastStep(parts: StepParts, input: StepInput, lr: number, batches: number): StepOutput {
+    const scalars = optimizer.nextScalars(lr);
+    const share = gradientSum && tf.scalar(1 / batches);
+    const output = trainingStep(parts, input, scalars, share);
+    tf.dispose({ ...scalars });
+    share?.dispose();
+    return output;
+  }
+}
+
+function inputOf(
+  { images, shape, targets, at }: TrainBatch,
+  freezeBatchNorm: RunnerOptions['freezeBatchNorm'],
+): StepInput {
+  return {
+    images: tf.tensor4d(images, [...shape]),
+    targets: tf.tensor2d(targets, [shape[0], targets.length / shape[0]]),
+    context: { freezeBatchNorm, uniform: uniformAt(at) },
+  };
+}
+
+async function read({ loss, top1, teacherTop1 }: StepOutput): Promise<BatchResult> {
+  const scalars = [loss, top1, ...(teacherTop1 ? [teacherTop1] : [])];
+  const [lossValue, top1Value, teacherValue] = await Promise.all(
+    scalars.map(async (scalar) => (await scalar.data())[0]!),
+  );
+  tf.dispose(scalars);
+  return {
+    loss: lossValue!,
+    top1: top1Value!,
+    ...(teacherValue !== undefined && { teacherTop1: teacherValue }),
+  };
+}

@@ -1,0 +1,69 @@
+import { GradientSum } from './accumulate.js';
+import type { TrainingState } from './checkpoint.js';
+import { createOptimizer } from './create-optimizer.js';
+import { ModelEma } from './ema.js';
+import { namePattern } from './param-groups.js';
+import { startOfRun } from './progress.js';
+import type { StepParts } from './step.js';
+import { eagerRunner, type RunnerOptions, type StepRunner } from './step-runner.js';
+import { batchMaker } from './train-batch.js';
+import type { TrainHooks, TrainParts } from './train.js';
+import { RunWatch } from './warnings.js';
+
+/** The moving parts of a run, made from its configuration. */
+export interface Training {
+  readonly state: TrainingState;
+  readonly ema?: ModelEma;
+  readonly runner: StepRunner;
+  /** From a loaded batch to what the runner takes. */
+  readonly toBatch: ReturnType<typeof batchMaker>;
+  readonly watch: RunWatch;
+  dispose(): void;
+}
+
+export function createTraining(parts: TrainParts, warn: TrainHooks['warn'] = () => undefined): Training {
+  const { config, model, train, classWeights } = parts;
+  const frozen = namePattern(config.freeze ?? []);
+  const trained = new Map([...model.parameters].filter(([name]) => !frozen(name)));
+  const optimizer = createOptimizer(config, trained);
+  const ema = config.modelEma ? new ModelEma(model, config.modelEmaDecay) : undefined;
+  const gradientSum = config.gradAccumSteps > 1 ? new GradientSum(trained) : undefined;
+  const stepParts: StepParts = {
+    model,
+    optimizer,
+    trained,
+    gradientSum,
+    ema,
+    clip: config.clipGrad > 0 ? { mode: config.clipMode, factor: config.clipGrad } : undefined,
+    ...distillationOf(parts),
+  };
+  const runner = eagerRunner(stepParts, {
+    freezeBatchNorm: frozenNorms(config, frozen),
+    undo: config.onNan === 'skip',
+  });
+  return {
+    state: { model, ema, optimizer, progress: startOfRun(), samples: train.samples },
+    ema,
+    runner,
+    toBatch: batchMaker({ ...config, numClasses: model.numClasses, classWeights }),
+    watch: new RunWatch(warn),
+    dispose() {
+      optimizer.dispose();
+      ema?.dispose();
+      gradientSum?.dispose();
+    },
+  };
+}
+
+/** A batch norm whose weights are frozen keeps its statistics too: they would move the features that the rest learns from. */
+function frozenNorms(
+  { freeze = [], setBnEval }: TrainParts['config'],
+  frozen: (name: string) => boolean,
+): RunnerOptions['freezeBatchNorm'] {
+  return setBnEval || (freeze.length > 0 && ((path: string) => frozen(`${path}.weight`)));
+}
+
+function distillationOf({ config, teacher }: TrainParts): Pick<StepParts, 'teacher' | 'distillation'> {
+  const { distillationType: type = 'none', distillationAlpha: alpha, distillationTau: tau } = config;
+  return type === 'none' || teacher === undefined ? {} : { teacher, distillation: { type, alpha, tau } };
+}
