@@ -1,8 +1,18 @@
+export type { ErasingMode } from './augment/index.js';
 export type { Dataset, Split } from './dataset.js';
 export { decodeImage, MAX_PIXELS } from './decode.js';
 export type { Interpolation } from './filters.js';
 export { createLoader, type LoadedBatch, type Loader, type LoaderOptions } from './loader.js';
 export { openDataset, type OpenDatasetOptions } from './open-dataset.js';
+export {
+  createMixing,
+  isMixing,
+  type MixableBatch,
+  type Mixing,
+  type MixingConfig,
+  type MixingMode,
+  type StepAddress,
+} from './mixing/index.js';
 export { permutation, RandomStream, type SampleAddress } from './random.js';
 export { resample, type PassOrder, type ResampleOptions } from './resample.js';
 export type { Box, RgbImage } from './rgb-image.js';

@@ -40,7 +40,18 @@ function multiplyHigh(a: number, b: number): number {
 }
 
 /** What a stream is drawn for. The numbers are part of the address: give new purposes new ones, never change one. */
-export const PURPOSE = { shuffle: 0, crop: 1, flip: 2 } as const;
+export const PURPOSE = {
+  shuffle: 0,
+  crop: 1,
+  flip: 2,
+  interpolation: 3,
+  verticalFlip: 4,
+  autoAugment: 5,
+  threeAugment: 6,
+  colorJitter: 7,
+  erasing: 8,
+  mixing: 9,
+} as const;
 export type Purpose = keyof typeof PURPOSE;
 
 /** Which visit of which sample. */
@@ -48,19 +59,31 @@ export interface SampleAddress {
   /** 0 … 2^53 - 1. */
   readonly seed: number;
   readonly epoch: number;
-  /** The sample's number in its data set; 0 for draws that belong to the whole epoch. */
+  /** The sample's number in its data set, or a step's in its epoch; 0 for draws that belong to the whole epoch. */
   readonly index: number;
+  /** Which of several visits within one epoch (repeated augmentation), 0 … 65,535. Default 0. */
+  readonly view?: number;
+}
+
+/** Where random choices come from: a {@link RandomStream}, or in tests, given numbers. */
+export interface Draws {
+  /** A double in [0, 1). */
+  uniform(): number;
+  /** Normal with mean 0 and variance 1. */
+  normal(): number;
+  /** `count` float32 normals to `out` from `offset` on. */
+  normals(out: Float32Array, offset: number, count: number): void;
 }
 
 /** The random numbers of one purpose at one address, from the first on. */
-export class RandomStream {
+export class RandomStream implements Draws {
   readonly #counter: [number, number, number, number];
   readonly #key: readonly [number, number];
   readonly #words = new Uint32Array(4);
   #used = 4;
 
-  constructor({ seed, epoch, index }: SampleAddress, purpose: Purpose) {
-    this.#counter = [0, index, epoch, PURPOSE[purpose]];
+  constructor({ seed, epoch, index, view = 0 }: SampleAddress, purpose: Purpose) {
+    this.#counter = [0, index, epoch, PURPOSE[purpose] + view * 0x1_0000];
     this.#key = [seed >>> 0, Math.floor(seed / 0x1_0000_0000)];
   }
 
@@ -85,6 +108,16 @@ export class RandomStream {
   normal(): number {
     const radius = Math.sqrt(-2 * Math.log(1 - this.uniform()));
     return radius * Math.cos(2 * Math.PI * this.uniform());
+  }
+
+  /** Box-Muller's pairs, of one word each: a quarter of what {@link normal} costs. */
+  normals(out: Float32Array, offset: number, count: number): void {
+    for (let i = 0; i < count; i += 2) {
+      const radius = Math.sqrt(-2 * Math.log((this.uint32() + 0.5) / 2 ** 32));
+      const angle = (2 * Math.PI * this.uint32()) / 2 ** 32;
+      out[offset + i] = radius * Math.cos(angle);
+      if (i + 1 < count) out[offset + i + 1] = radius * Math.sin(angle);
+    }
   }
 }
 

@@ -3,7 +3,13 @@ import type { DataConfig } from '../models/image-model.js';
 import { resample } from './resample.js';
 import type { Box, RgbImage } from './rgb-image.js';
 import { roundHalfEven } from './round.js';
-import { isSmallInput, withNormalisation, type ImageTransform, type TransformConfig } from './transform.js';
+import {
+  fillColour,
+  isSmallInput,
+  withNormalisation,
+  type ImageTransform,
+  type TransformConfig,
+} from './transform.js';
 
 /** A model's `DataConfig`, with any of Pillow's filters. */
 export interface EvalConfig extends TransformConfig, Pick<DataConfig, 'cropPct' | 'cropMode'> {}
@@ -29,7 +35,7 @@ export function evalTransform(config: EvalConfig): ImageTransform {
   const { interpolation, passOrder, mean } = config;
   if (!(config.cropPct > 0 && config.cropPct <= 1))
     throw new UsageError(`crop-pct: expected a share above 0 and up to 1, found ${config.cropPct}.`);
-  const fill = mean.map((value) => roundHalfEven(255 * value));
+  const fill = fillColour(mean);
   return withNormalisation(config, (image) => {
     const { width, height, window } = evalGeometry(image.width, image.height, config);
     const visible = intersect(window, width, height);

@@ -4,6 +4,7 @@ import type { Interpolation } from './filters.js';
 import type { SampleAddress } from './random.js';
 import type { PassOrder } from './resample.js';
 import type { RgbImage } from './rgb-image.js';
+import { roundHalfEven } from './round.js';
 
 /** From a decoded picture to what the network reads. Pure: the same picture and address give the same numbers. */
 export interface ImageTransform {
@@ -29,10 +30,20 @@ export function isSmallInput(height: number, width: number): boolean {
   return Math.max(height, width) <= SMALL_INPUT;
 }
 
-/** A transform from its pixel part. */
+/** The mean colour as bytes: what timm fills uncovered parts with. */
+export function fillColour(mean: readonly number[]): [number, number, number] {
+  return mean.map((value) => Math.min(255, roundHalfEven(255 * value))) as [number, number, number];
+}
+
+/**
+ * A transform from its pixel part.
+ *
+ * @param finish what is done to the normalised values afterwards, in place
+ */
 export function withNormalisation(
   { inputSize: [channels, height, width], mean, std }: TransformConfig,
   pixels: ImageTransform['pixels'],
+  finish?: (values: Float32Array, offset: number, address: SampleAddress) => void,
 ): ImageTransform {
   if (channels !== 3 || mean.length !== 3 || std.length !== 3)
     throw new UsageError(
@@ -51,6 +62,7 @@ export function withNormalisation(
         out[offset + i + 1] = table[256 + data[i + 1]!]!;
         out[offset + i + 2] = table[512 + data[i + 2]!]!;
       }
+      finish?.(out, offset, address);
     },
   };
 }

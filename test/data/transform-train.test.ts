@@ -4,12 +4,9 @@ import { RandomStream } from '../../src/data/random.js';
 import { resample } from '../../src/data/resample.js';
 import { crop } from '../../src/data/rgb-image.js';
 import { evalTransform } from '../../src/data/transform-eval.js';
-import {
-  mirrored,
-  resizedCropBox,
-  trainTransform,
-  type TrainConfig,
-} from '../../src/data/transform-train.js';
+import { mirrored } from '../../src/data/augment/flip.js';
+import { resizedCropBox } from '../../src/data/augment/resized-crop.js';
+import { trainTransform, type TrainConfig } from '../../src/data/transform-train.js';
 import { GOLDEN, hasGolden, NO_GOLDEN } from '../helpers/golden.js';
 import { difference, goldenImage, noise, readJson } from './helpers/images.js';
 

@@ -1,0 +1,67 @@
+import type { RgbImage } from '../rgb-image.js';
+
+/** Box blurs that make one Gaussian. */
+const PASSES = 3;
+
+/** Bits behind the point of the weights. */
+const PRECISION = 24;
+
+/**
+ * Pillow's `GaussianBlur(radius)`: three box blurs of a fractional radius along the rows, then three along the columns, edges repeated,
+ * each rounded to bytes (src/libImaging/BoxBlur.c).
+ *
+ * @param sigma standard deviation in pixels, Pillow's `radius`
+ */
+export function gaussianBlur({ width, height, data: source }: RgbImage, sigma: number): RgbImage {
+  const radius = boxRadius(Math.fround(sigma));
+  let data = source;
+  let spare: Uint8Array = new Uint8Array(source.length);
+  const blur = (lines: number, lineStep: number, length: number, step: number): void => {
+    for (let pass = 0; pass < PASSES; pass++) {
+      const target = spare;
+      for (let line = 0; line < lines; line++)
+        for (let channel = 0; channel < 3; channel++)
+          boxLine(data, target, line * lineStep + channel, length, step, radius);
+      // The given picture itself is never written to.
+      spare = data === source ? new Uint8Array(source.length) : data;
+      data = target;
+    }
+  };
+  blur(height, width * 3, width, 3);
+  blur(width, 3, height, width * 3);
+  return { width, height, data };
+}
+
+/** Radius of the boxes for a deviation. Pillow computes in float32, and so must this: a weight may depend on the last bit. */
+function boxRadius(sigma: number): number {
+  const f32 = Math.fround;
+  const variance = f32(f32(sigma * sigma) / PASSES);
+  const length = f32(Math.sqrt(12 * variance + 1));
+  const whole = f32(Math.floor((length - 1) / 2));
+  const above = f32(f32(whole + 1) * f32(whole + 1));
+  const numerator = f32(f32(2 * whole + 1) * f32(f32(whole * f32(whole + 1)) - f32(3 * variance)));
+  return f32(whole + f32(numerator / f32(6 * f32(variance - above))));
+}
+
+/** One line of one channel: `length` bytes, `step` apart, from `start` on. */
+function boxLine(
+  source: Uint8Array,
+  target: Uint8Array,
+  start: number,
+  length: number,
+  step: number,
+  radius: number,
+): void {
+  const whole = Math.trunc(radius);
+  const weight = Math.trunc(Math.fround(2 ** PRECISION / Math.fround(Math.fround(radius * 2) + 1)));
+  const edgeWeight = Math.trunc((2 ** PRECISION - (whole * 2 + 1) * weight) / 2);
+  const at = (i: number): number => source[start + (i < 0 ? 0 : i < length ? i : length - 1) * step]!;
+  // Sum of the pixels that lie in the box wholly; moved along the line.
+  let sum = 0;
+  for (let i = -whole - 1; i < whole; i++) sum += at(i);
+  for (let i = 0; i < length; i++) {
+    sum += at(i + whole) - at(i - whole - 1);
+    const edges = at(i - whole - 1) + at(i + whole + 1);
+    target[start + i * step] = (sum * weight + edges * edgeWeight + 2 ** (PRECISION - 1)) >>> PRECISION;
+  }
+}
