@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { selectBackend, type BackendName } from './backend.js';
+import { loadedLibraries } from './loaded-libraries.js';
 import { loadNodeBackend } from './node-backend.js';
 import type { ProbeMessage } from './probe.js';
 
@@ -9,8 +10,7 @@ import type { ProbeMessage } from './probe.js';
  */
 
 function libraryPath(): string | undefined {
-  const report = process.report.getReport() as unknown as { sharedObjects: string[] };
-  return report.sharedObjects.find((path) => /tensorflow(_cc)?(\.so|\.\d|\.dll|\.dylib)/.test(path));
+  return loadedLibraries().find((path) => /tensorflow(_cc)?(\.so|\.\d|\.dll|\.dylib)/.test(path));
 }
 
 async function probe(backend: BackendName, gpu: boolean): Promise<ProbeMessage> {

@@ -1,9 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
-import type Koffi from 'koffi';
 import { closeSync, openSync } from 'node:fs';
-import { createRequire } from 'node:module';
-
-const require = createRequire(import.meta.url);
+import { ffi } from './ffi.js';
 
 interface Descriptors {
   dup(fd: number): number;
@@ -13,8 +10,7 @@ interface Descriptors {
 /** The C library's functions, or undefined where koffi has no build for this platform: the messages then stay visible. */
 function descriptors(): Descriptors | undefined {
   try {
-    const koffi = require('koffi') as typeof Koffi;
-    const libc = koffi.load(null);
+    const libc = ffi().load(null);
     return {
       dup: libc.func('int dup(int)') as Descriptors['dup'],
       dup2: libc.func('int dup2(int, int)') as Descriptors['dup2'],
