@@ -52,10 +52,10 @@ function run(command, args) {
 
 const CONTENDERS = {
   ours: () => {
-    const out = ['-o', join(folder, 'tfjs'), '--fuse', '--no-verify', '--quiet'];
+    const out = ['-o', join(folder, 'ours'), '--fuse', '--no-verify', '--quiet'];
     return run(process.execPath, ['--import', REPORT, join(dist, 'cli/main.js'), 'convert', checkpoint, ...out]);
   },
-  python: () => run(python, ['-c', CONVERT, checkpoint, join(folder, 'a5.safetensors')]),
+  python: () => run(python, ['-c', CONVERT, checkpoint, join(folder, 'python')]),
 };
 
 function median(numbers) {
@@ -76,6 +76,7 @@ try {
   // The first of each warms the page cache and is not counted.
   for (let i = 0; i <= Number(options.runs); i++) {
     for (const [name, contend] of Object.entries(CONTENDERS)) {
+      rmSync(join(folder, name), { recursive: true, force: true });
       const result = contend();
       if (i > 0) results[name].push(result);
     }

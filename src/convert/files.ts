@@ -63,10 +63,9 @@ class FileSource implements ByteSource {
     }
   }
 
-  async read(offset: number, length: number): Promise<Uint8Array> {
-    if (!this.handle) return this.held(() => this.read(offset, length));
-    // Not a pooled Buffer: tensors keep what is read.
-    const bytes = new Uint8Array(length);
+  async read(offset: number, length: number, target?: Uint8Array): Promise<Uint8Array> {
+    if (!this.handle) return this.held(() => this.read(offset, length, target));
+    const bytes = target ?? new Uint8Array(length);
     for (let filled = 0; filled < length;) {
       const { bytesRead } = await this.handle.read(bytes, filled, length - filled, offset + filled);
       if (bytesRead === 0)

@@ -1,6 +1,6 @@
 import type { HostTensor, StateDict, TensorType } from '../../models/state-dict.js';
 import { CheckpointError } from '../checkpoint-error.js';
-import type { ByteSource } from '../source/byte-source.js';
+import { readOwn, type ByteSource } from '../source/byte-source.js';
 import { ELEMENT_SIZE } from '../tensor-type.js';
 import { isCount, isRecord, parseJson } from './json.js';
 import type { MemoryBudget } from './memory-budget.js';
@@ -141,7 +141,7 @@ export async function openSafetensors(source: ByteSource, budget: MemoryBudget):
       name: `${where}: ${name}`,
       byteLength: end - begin,
       bigEndian: false,
-      read: (offset, count) => source.read(8 + length + begin + offset, count),
+      read: (offset, count) => readOwn(source, 8 + length + begin + offset, count),
     };
     tensors.set(name, new TensorRef(storage, type, 0, shape, strides(shape), budget));
   }

@@ -9,7 +9,10 @@ export interface Storage {
   readonly name: string;
   readonly byteLength: number;
   readonly bigEndian: boolean;
-  /** Part of the bytes; fails with a CheckpointError when the container cannot deliver it. */
+  /**
+   * Part of the bytes, in memory that is the caller's own; fails with a CheckpointError when the container cannot deliver
+   * it.
+   */
   read(offset: number, length: number): Promise<Uint8Array>;
 }
 
@@ -130,9 +133,8 @@ async function readRange(
       ? new Uint8Array(0)
       : await storage.read(start, touched);
   const contiguous = isContiguous(tensor);
-  // The caller owns what it gets: memory shared with the source, another tensor or a read-ahead window is copied.
-  const widens = decodedSize(type) !== size;
-  if (contiguous && !widens && (whole || bytes.byteLength !== bytes.buffer.byteLength)) bytes = bytes.slice();
+  // The caller owns what it gets: memory shared with another tensor is copied.
+  if (whole && contiguous && decodedSize(type) === size) bytes = bytes.slice();
   let elements = rawElements(bytes, type, storage.bigEndian);
   if (!contiguous && tensor.length > 0) {
     const Elements = elements.constructor as new (n: number) => Float32Array;

@@ -1,5 +1,5 @@
 import { CheckpointError } from '../checkpoint-error.js';
-import type { ByteSource } from '../source/byte-source.js';
+import { readOwn, type ByteSource } from '../source/byte-source.js';
 import { ELEMENT_SIZE } from '../tensor-type.js';
 import type { MemoryBudget } from './memory-budget.js';
 import { unpickle, type Unpickled } from './pickle/unpickle.js';
@@ -31,7 +31,7 @@ class LegacyStorage implements Storage {
   }
 
   read(offset: number, length: number): Promise<Uint8Array> {
-    return this.source.read(this.position! + offset, length);
+    return readOwn(this.source, this.position! + offset, length);
   }
 }
 

@@ -7,10 +7,10 @@ import {
   type FileEntry,
 } from '@zip.js/zip.js/lib/zip-core.js';
 import { CheckpointError } from '../checkpoint-error.js';
-import type { ByteSource } from '../source/byte-source.js';
+import { readOwn, type ByteSource } from '../source/byte-source.js';
 import { crc32 } from './crc32.js';
 import type { MemoryBudget } from './memory-budget.js';
-import { locateStored } from './zip-local.js';
+import { readStoredRecord } from './zip-local.js';
 
 /** What an entry costs in memory while zip.js parses it (measured); an entry takes 46 bytes of the file at least. */
 const ENTRY_COST = 10_000;
@@ -110,7 +110,7 @@ export class ZipArchive {
     return this.entries.get(name)?.uncompressedSize;
   }
 
-  /** The whole content of an entry, its checksum verified. */
+  /** The whole content of an entry, its checksum verified; the array is the caller's own. */
   async read(name: string): Promise<Uint8Array> {
     const entry = this.entries.get(name);
     if (!entry) throw corrupt(this.source.name, `has no entry "${name}"`);
@@ -122,8 +122,9 @@ export class ZipArchive {
   }
 
   private async readStored(entry: FileEntry): Promise<Uint8Array> {
-    const start = (await locateStored(this.source, entry, this.limits.get(entry)!)) ?? (await locate(entry));
-    const bytes = await this.source.read(start, entry.uncompressedSize);
+    const bytes =
+      (await readStoredRecord(this.source, entry, this.limits.get(entry)!)) ??
+      (await readOwn(this.source, await locate(entry), entry.uncompressedSize));
     if (entry.crc32 === 0) this.unchecked = true;
     else if (crc32(bytes) !== entry.crc32) throw new Error('the checksum does not match the data');
     return bytes;

@@ -7,8 +7,10 @@ export interface ByteSource {
   /**
    * Exactly `length` bytes from `offset`; the caller has checked both against `size`. The array may share memory with
    * the source: read it, do not write to it.
+   *
+   * @param target of that length: a source that must put the bytes somewhere puts them there. Others may ignore it
    */
-  read(offset: number, length: number): Promise<Uint8Array>;
+  read(offset: number, length: number, target?: Uint8Array): Promise<Uint8Array>;
 }
 
 /** Files that belong together: a timm folder, a sharded checkpoint, a TF.js model. */
@@ -21,6 +23,14 @@ export interface SourceFolder {
 }
 
 export const isFolder = (source: ByteSource | SourceFolder): source is SourceFolder => 'list' in source;
+
+/** Bytes of a source in an array that belongs to the caller alone. */
+export async function readOwn(source: ByteSource, offset: number, length: number): Promise<Uint8Array> {
+  const own = new Uint8Array(length);
+  const bytes = await source.read(offset, length, own);
+  if (bytes.buffer !== own.buffer) own.set(bytes);
+  return own;
+}
 
 /** A source over bytes in memory. */
 export function bufferSource(bytes: Uint8Array, name: string): ByteSource {
@@ -55,22 +65,24 @@ export function sourceFolder(name: string, files: Iterable<readonly [string, Byt
 
 /**
  * Reads small neighbouring ranges out of one larger read: zip headers and the small tensors beside them would otherwise
- * cost a round trip each.
+ * cost a round trip each. Several reads may be under way at once.
  */
 export function buffered(source: ByteSource, window = 1 << 21): ByteSource {
   let start = 0;
-  let bytes = new Uint8Array(0);
+  let end = 0;
+  let bytes: Promise<Uint8Array> | undefined;
   return {
     name: source.name,
     size: source.size,
-    async read(offset, length) {
-      if (offset >= start && offset + length <= start + bytes.length)
-        return bytes.subarray(offset - start, offset - start + length);
-      if (length > window / 4) return source.read(offset, length);
-      const ahead = await source.read(offset, Math.min(window, source.size - offset));
-      bytes = ahead as Uint8Array<ArrayBuffer>;
-      start = offset;
-      return ahead.subarray(0, length);
+    async read(offset, length, target) {
+      if (bytes === undefined || offset < start || offset + length > end) {
+        if (length > window / 4) return source.read(offset, length, target);
+        start = offset;
+        end = Math.min(offset + window, source.size);
+        bytes = source.read(start, end - start);
+      }
+      const from = offset - start;
+      return (await bytes).subarray(from, from + length);
     },
   };
 }
