@@ -85,7 +85,7 @@ export interface OpAttrs
   readonly MatMul: { readonly transposeA: boolean; readonly transposeB: boolean };
 
   /** x, filter[, bias]. `activation` comes from a pass. */
-  readonly Conv2d: Convolution & { readonly activation?: 'relu' | 'gelu' };
+  readonly Conv2d: Convolution & { readonly activation?: 'relu' };
   /** dy, filter. */
   readonly Conv2dInputGrad: Convolution & { readonly inputShape: readonly number[] };
   /** x, dy. */

@@ -2,6 +2,7 @@
  * Operations that TF.js lacks or gets wrong. Importing this module registers their kernels and gradients, once however often
  * it is imported.
  */
+import { registerAdamW } from './adamw.js';
 import { registerBatchNorm } from './batch-norm.js';
 import { registerConv2d } from './conv2d.js';
 import { registerGelu } from './gelu.js';
@@ -15,7 +16,9 @@ registerGelu();
 registerBatchNorm();
 registerResizes();
 registerConv2d();
+registerAdamW();
 
+export { adamW, type AdamWAttrs, type AdamWInputs } from './adamw.js';
 export { batchNormTraining, type BatchNormResult } from './batch-norm.js';
 export { conv2d, type Conv2dOptions } from './conv2d.js';
 export { gelu } from './gelu.js';

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { adamW } from '../ops/index.js';
 import {
   createSlots,
   disposeSlots,
@@ -64,24 +65,28 @@ export class AdamW implements Optimizer {
 
   update(gradients: tf.NamedTensorMap, scalars: AdamWScalars): void {
     const [beta1, beta2] = this.options.betas;
-    tf.tidy(() => {
-      const take1 = tf.scalar(1 - beta1);
-      const take2 = tf.scalar(1 - beta2);
-      for (const [name, { parameter, settings, state }] of this.slots) {
-        const gradient = gradients[name];
-        if (gradient === undefined) continue;
-        const { weightDecay, lrScale } = settings;
-        tf.tidy(() => {
-          const mean = state.exp_avg.add(gradient.sub(state.exp_avg).mul(take1));
-          const square = state.exp_avg_sq.add(gradient.square().sub(state.exp_avg_sq).mul(take2));
-          const change = mean.div(square.sqrt().add(scalars.eps)).mul(scalars[scaled('rate', lrScale)]!);
-          const kept = weightDecay > 0 ? parameter.mul(scalars[scaled('keep', lrScale)]!) : parameter;
-          state.exp_avg.assign(mean);
-          state.exp_avg_sq.assign(square);
-          parameter.assign(kept.sub(change));
-        });
-      }
-    });
+    for (const [name, { parameter, settings, state }] of this.slots) {
+      const gradient = gradients[name];
+      if (gradient === undefined) continue;
+      const { weightDecay, lrScale } = settings;
+      tf.tidy(() => {
+        const [updated, mean, square] = adamW(
+          {
+            parameter,
+            mean: state.exp_avg,
+            square: state.exp_avg_sq,
+            gradient,
+            keep: scalars[scaled('keep', lrScale)]!,
+            rate: scalars[scaled('rate', lrScale)]!,
+            eps: scalars.eps,
+          },
+          { beta1, beta2, decay: weightDecay > 0 },
+        );
+        state.exp_avg.assign(mean);
+        state.exp_avg_sq.assign(square);
+        parameter.assign(updated);
+      });
+    }
   }
 
   state(): Map<string, tf.Variable> {

@@ -53,8 +53,11 @@ export function trace({ variables, body }: TraceRequest): Graph {
       recorder.bind(variable.dataId, recorder.graph.one('Variable', { name }, [], type));
     }
     tf.tidy(() => {
-      for (const [name, tensor] of Object.entries(body(input)))
+      for (const [name, tensor] of Object.entries(body(input))) {
         recorder.graph.outputs.set(name, recorder.ref(tensor));
+        // Results may have been kept from the tidy for the caller: here nobody else is.
+        tensor.dispose();
+      }
     });
     const names = new Map([...variables].map(([name, variable]) => [variable, name]));
     for (const { variable, dataId } of state) {

@@ -5,6 +5,7 @@ import { elementwiseKernels } from './elementwise.js';
 import { imageKernels } from './images.js';
 import { KernelCall, type TraceKernel } from './kernel.js';
 import { normalisationKernels } from './normalisation.js';
+import { optimizerKernels } from './optimizer.js';
 import { shapeKernels } from './shapes.js';
 
 const kernels: Readonly<Record<string, TraceKernel>> = {
@@ -12,6 +13,7 @@ const kernels: Readonly<Record<string, TraceKernel>> = {
   ...shapeKernels,
   ...imageKernels,
   ...normalisationKernels,
+  ...optimizerKernels,
 };
 
 /**
