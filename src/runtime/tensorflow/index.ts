@@ -5,3 +5,4 @@ export type { GraphPass, SessionOptions } from './session-options.js';
 export { TensorFlowError, type TensorFlowCode } from './status.js';
 export { listDevices, type TensorFlowDevice } from './devices.js';
 export { tensorflowVersion } from './library.js';
+export type { NodeTime } from './profile.js';

@@ -1,7 +1,7 @@
 import { UsageError } from '../../errors.js';
 import { parseDevice } from '../device.js';
 import type { Variant } from '../setup/platform.js';
-import { ConfigProto, Toggle } from './proto/config.js';
+import { ConfigProto, NO_OPTIMIZATION, Toggle } from './proto/config.js';
 
 /** Passes of TensorFlow's own graph optimizer (grappler) that can be switched; all but `layout` on a CPU matter. */
 export type GraphPass =
@@ -55,7 +55,7 @@ function mixedPrecision(gpu: boolean, precision: SessionOptions['mixedPrecision'
   return { autoMixedPrecision: Toggle.ON };
 }
 
-function rewriteOptions(gpu: boolean, options: SessionOptions): Record<string, number | boolean> {
+function graphOptions(gpu: boolean, options: SessionOptions): object {
   const precision = mixedPrecision(gpu, options.mixedPrecision);
   const passes = options.graphOptimizer ?? {};
   if (passes === 'off') {
@@ -63,10 +63,13 @@ function rewriteOptions(gpu: boolean, options: SessionOptions): Record<string, n
       throw new UsageError(
         'mixedPrecision is a pass of the graph optimizer: graphOptimizer "off" leaves it out.',
       );
-    return { disableMetaOptimizer: true };
+    return {
+      optimizerOptions: { optLevel: NO_OPTIMIZATION },
+      rewriteOptions: { disableMetaOptimizer: true },
+    };
   }
   const switched = Object.entries(passes).map(([name, on]) => [name, toggle(on)]);
-  return { ...precision, ...(Object.fromEntries(switched) as Record<string, number>) };
+  return { rewriteOptions: { ...precision, ...Object.fromEntries(switched) } };
 }
 
 /**
@@ -91,7 +94,7 @@ export function encodeConfig(options: SessionOptions): Uint8Array {
           },
         }
       : { deviceCount: [{ key: 'GPU', value: 0 }] }),
-    graphOptions: { rewriteOptions: rewriteOptions(gpu, options) },
+    graphOptions: graphOptions(gpu, options),
   };
   return ConfigProto.encode(ConfigProto.create(config)).finish();
 }

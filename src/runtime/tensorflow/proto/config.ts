@@ -33,7 +33,13 @@ const root = protobuf.Root.fromJSON({
         disableMetaOptimizer: { type: 'bool', id: 19 },
       },
     },
-    GraphOptions: { fields: { rewriteOptions: { type: 'RewriterConfig', id: 10 } } },
+    OptimizerOptions: { fields: { optLevel: { type: 'int32', id: 3 } } },
+    GraphOptions: {
+      fields: {
+        optimizerOptions: { type: 'OptimizerOptions', id: 3 },
+        rewriteOptions: { type: 'RewriterConfig', id: 10 },
+      },
+    },
     GpuOptions: {
       fields: {
         allowGrowth: { type: 'bool', id: 4 },
@@ -81,6 +87,9 @@ export const RunOptions = root.lookupType('RunOptions');
 export const RunMetadata = root.lookupType('RunMetadata');
 
 export const Toggle = TOGGLE;
+
+/** OptimizerOptions.Level.L0: the session folds no constants by itself either. */
+export const NO_OPTIMIZATION = -1;
 
 /** RunOptions.TraceLevel.FULL_TRACE */
 export const FULL_TRACE = 3;
