@@ -45,7 +45,7 @@ export function color({ width, height, data: source }: RgbImage, factor: number)
 /** `ImageEnhance.Sharpness`: against Pillow's `SMOOTH` filter. */
 export function sharpness(image: RgbImage, factor: number): RgbImage {
   const { width, height, data: source } = image;
-  const data = source.slice();
+  const data = new Uint8Array(source);
   const blend = blender(factor);
   const row = width * 3;
   // The outermost pixels are not filtered: low is the picture itself there, whatever the factor.
