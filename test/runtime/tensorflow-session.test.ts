@@ -141,8 +141,7 @@ describe.skipIf(!hasTensorFlow)(`a session of libtensorflow${NO_TENSORFLOW}`, ()
     /** Fills what the collector gave back with something else. */
     const churn = () => {
       collect();
-      for (let i = 0; i < 40; i++) alignedFloat32(1 << 16).fill(-1);
-      collect();
+      for (let i = 0; i < 8; i++) alignedFloat32(4096 * 384).fill(-1);
     };
 
     it('aligns arrays as TensorFlow wants them', () => {
@@ -155,16 +154,28 @@ describe.skipIf(!hasTensorFlow)(`a session of libtensorflow${NO_TENSORFLOW}`, ()
     });
 
     it('keeps a borrowed array until the run is over', async () => {
-      const size = 1 << 16;
+      const size = 384;
+      const identity = new Float32Array(size * size);
+      for (let i = 0; i < size; i++) identity[i * size + i] = 1;
+      // A long way to the product that at last reads what was fed.
+      const chain = Array.from({ length: 40 }, (_, i) =>
+        floatOp(`power${i + 1}`, 'MatMul', `power${i}`, 'power0'),
+      );
       const it = await session([
         placeholder('x'),
-        constant('kernel', [1, 0, 0, 1], [2, 2]),
-        floatOp('y', 'MatMul', 'x', 'kernel'),
+        placeholder('power0'),
+        ...chain,
+        floatOp('y', 'MatMul', 'x', 'power40'),
       ]);
-      for (let round = 0; round < 20; round++) {
-        // Nobody but TensorFlow knows this array.
+      const power0 = { ...aligned(identity), shape: [size, size] };
+      for (let round = 0; round < 5; round++) {
+        const length = 4096 * size;
+        // Nobody but the session knows this array.
         const run = it.run({
-          feeds: feeds({ x: { ...aligned(new Float32Array(size).fill(round)), shape: [size / 2, 2] } }),
+          feeds: feeds({
+            power0,
+            x: { ...aligned(new Float32Array(length).fill(round)), shape: [length / size, size] },
+          }),
           fetches: ['y'],
         });
         churn();
