@@ -7,6 +7,7 @@ import tseslint from 'typescript-eslint';
  */
 const ROWS = [
   ['cli'],
+  ['src/finetune', 'src/report'],
   ['src/train', 'src/eval', 'src/convert'],
   ['src/models', 'src/data', 'src/graph', 'src/runtime'],
   ['src/layers'],
