@@ -130,18 +130,22 @@ async function writeModel(
   else await writeSafetensors(join(folder, 'model.safetensors'), model.state, { format: 'pt' });
 }
 
-/** Writes files while the next one is made. The folder they are in is synced as a whole. */
+/** Files that are written while the next one is made: more would only lie in memory. */
+const WRITTEN_AT_ONCE = 2;
+
+/** Writes files while the next ones are made. The folder they are in is synced as a whole. */
 async function writeFiles(folder: string, files: Iterable<ModelFile>): Promise<void> {
-  let writing: Promise<unknown> = Promise.resolve();
+  const writing: Promise<unknown>[] = [];
   try {
     for (const { name, data } of files) {
-      await writing;
-      writing = writeFileAtomic(join(folder, name), data, { durable: false });
-      // Whoever awaits it next is told; until then it is no unhandled rejection.
-      writing.catch(() => undefined);
+      if (writing.length === WRITTEN_AT_ONCE) await writing.shift();
+      const file = writeFileAtomic(join(folder, name), data, { durable: false });
+      // Whoever awaits it below is told; until then it is no unhandled rejection.
+      file.catch(() => undefined);
+      writing.push(file);
     }
   } finally {
-    await writing;
+    await Promise.all(writing);
   }
 }
 
