@@ -7,7 +7,7 @@ export { UserError, UsageError } from './errors.js';
 export { createModel, type CreateModelOptions } from './convert/create-model.js';
 export { pretrainedSource } from './convert/hub/pretrained-source.js';
 export { resolveWeights } from './convert/hub/resolve-weights.js';
-export type { FetchOptions, FetchProgress, FetchTiming } from './convert/hub/fetch-options.js';
+export type { FetchOptions, FetchProgress, FetchTiming } from './runtime/fetch/fetch-options.js';
 export { convertCheckpoint, type ConvertOptions, type ConvertResult } from './convert/convert.js';
 export { loadModel, type LoadedModel, type LoadOptions } from './convert/load-weights.js';
 export { openCheckpoint, writeSafetensors, writeTorch } from './convert/files.js';

@@ -1,4 +1,4 @@
-import type { FetchOptions } from '../../src/convert/hub/fetch-options.js';
+import type { FetchOptions } from '../../src/runtime/fetch/fetch-options.js';
 import type { Output } from './output.js';
 
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;

@@ -7,7 +7,7 @@ import {
   type RecNext,
   type RegNet,
 } from '../models/index.js';
-import type { FetchOptions } from './hub/fetch-options.js';
+import type { FetchOptions } from '../runtime/fetch/fetch-options.js';
 import { pretrainedSource } from './hub/pretrained-source.js';
 import { loadModel } from './load-weights.js';
 

@@ -10,7 +10,7 @@ import type { HostTensor, StateDict } from '../models/state-dict.js';
 import { checkWeights, numbers } from '../models/weight-check.js';
 import type { Checkpoint } from './checkpoint.js';
 import { openCheckpoint } from './files.js';
-import type { FetchOptions } from './hub/fetch-options.js';
+import type { FetchOptions } from '../runtime/fetch/fetch-options.js';
 import { resolveWeights, weightsLabel } from './hub/resolve-weights.js';
 import type { FolderConfig, ModelMetadata } from './model-metadata.js';
 

@@ -1,5 +1,5 @@
 import { UserError } from '../errors.js';
-import type { FetchOptions } from '../convert/hub/fetch-options.js';
+import type { FetchOptions } from '../runtime/fetch/fetch-options.js';
 import { createLoader, evalTransform, openDataset } from '../data/index.js';
 import { smallInputNotice } from '../models/index.js';
 import { requireSameClasses } from './classes.js';

@@ -1,4 +1,4 @@
-import type { FetchOptions } from '../convert/hub/fetch-options.js';
+import type { FetchOptions } from '../runtime/fetch/fetch-options.js';
 import { pretrainedSource } from '../convert/hub/pretrained-source.js';
 import { loadModel } from '../convert/load-weights.js';
 import { UsageError } from '../errors.js';

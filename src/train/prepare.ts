@@ -1,4 +1,4 @@
-import type { FetchOptions } from '../convert/hub/fetch-options.js';
+import type { FetchOptions } from '../runtime/fetch/fetch-options.js';
 import { weightsLabel } from '../convert/hub/resolve-weights.js';
 import { loadModel } from '../convert/load-weights.js';
 import { timmConfig } from '../convert/write/timm-config.js';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { FetchOptions } from '../convert/hub/fetch-options.js';
+import type { FetchOptions } from '../runtime/fetch/fetch-options.js';
 import { UsageError } from '../errors.js';
 import { writeFileAtomic } from '../runtime/files.js';
 import { optionName, type RunConfig, type RunConfigKey } from './config.js';

@@ -4,14 +4,14 @@ import { UserError } from '../../errors.js';
 import { openSource } from '../files.js';
 import { readJsonFile } from '../read/file-names.js';
 import { isFolder } from '../source/byte-source.js';
-import { download } from './download.js';
-import { hubEnvironment, isOffline } from './environment.js';
-import type { FetchOptions } from './fetch-options.js';
+import { download } from '../../runtime/fetch/download.js';
+import { hubEnvironment, isOffline } from '../../runtime/fetch/hub-environment.js';
+import type { FetchOptions } from '../../runtime/fetch/fetch-options.js';
 import { COMMIT, HubCache } from './hub-cache.js';
-import { HubClient } from './hub-client.js';
+import { HubClient } from '../../runtime/fetch/hub-client.js';
 import { parseHubSpec, type HubSpec } from './hub-spec.js';
 import { chooseFiles, isList, listedFiles, type Choice } from './repository.js';
-import { explainTransfer, TransferError } from './transfer-error.js';
+import { explainTransfer, TransferError } from '../../runtime/fetch/transfer-error.js';
 
 /**
  * Brings weights from the model hub into the cache that all its clients share, and gives the folder, or the file that was named.

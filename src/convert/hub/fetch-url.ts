@@ -6,12 +6,12 @@ import { UserError } from '../../errors.js';
 import { writeFileAtomic } from '../../runtime/files.js';
 import { cacheFolder } from '../../runtime/setup/cache.js';
 import { isRecord } from '../read/json.js';
-import { download } from './download.js';
-import { isOffline } from './environment.js';
-import { fetchTiming, type FetchOptions } from './fetch-options.js';
-import { ask, decode, display, type Client, type Reply } from './http.js';
-import type { Remote } from './transfer.js';
-import { explainTransfer, TransferError, withRetries } from './transfer-error.js';
+import { download } from '../../runtime/fetch/download.js';
+import { isOffline } from '../../runtime/fetch/hub-environment.js';
+import { fetchTiming, type FetchOptions } from '../../runtime/fetch/fetch-options.js';
+import { ask, decode, display, type Client, type Reply } from '../../runtime/fetch/http.js';
+import type { Remote } from '../../runtime/fetch/transfer.js';
+import { explainTransfer, TransferError, withRetries } from '../../runtime/fetch/transfer-error.js';
 
 /** What is known of the copy in the cache. */
 interface Copy {

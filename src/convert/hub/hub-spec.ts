@@ -1,5 +1,5 @@
 import { UsageError } from '../../errors.js';
-import { decode } from './http.js';
+import { decode } from '../../runtime/fetch/http.js';
 
 /** Something on the model hub: `hf://owner/repo[@revision][/file]`. */
 export interface HubSpec {

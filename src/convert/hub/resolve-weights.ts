@@ -1,9 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import { UsageError } from '../../errors.js';
-import { hubEnvironment } from './environment.js';
-import type { FetchOptions } from './fetch-options.js';
+import { hubEnvironment } from '../../runtime/fetch/hub-environment.js';
+import type { FetchOptions } from '../../runtime/fetch/fetch-options.js';
 import { hubSpecOf, isHubSpec } from './hub-spec.js';
-import { display } from './http.js';
+import { display } from '../../runtime/fetch/http.js';
 
 /**
  * Where weights are on this machine, fetched if they must be. `hf://owner/repo[@revision][/file]` goes through the cache that

@@ -11,7 +11,7 @@ import {
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { claimPartial, releasePartial } from '../../../src/convert/hub/partial-file.js';
+import { claimPartial, releasePartial } from '../../../src/runtime/fetch/partial-file.js';
 
 const HOST = hostname().replace(/[^\w-]/g, '-');
 /** Beyond what systems give out. */

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, vi } from 'vitest';
-import type { FetchOptions } from '../../../src/convert/hub/fetch-options.js';
+import type { FetchOptions } from '../../../src/runtime/fetch/fetch-options.js';
 import { FakeHub } from '../../helpers/fake-hub.js';
 import { FileServer } from '../../helpers/file-server.js';
 

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { fetchTiming } from '../../../src/convert/hub/fetch-options.js';
-import { busyReply, explainTransfer, transferError } from '../../../src/convert/hub/transfer-error.js';
+import { fetchTiming } from '../../../src/runtime/fetch/fetch-options.js';
+import { busyReply, explainTransfer, transferError } from '../../../src/runtime/fetch/transfer-error.js';
 
 describe('what keeps weights away', () => {
   afterEach(() => vi.unstubAllEnvs());

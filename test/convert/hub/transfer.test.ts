@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { FetchOptions } from '../../../src/convert/hub/fetch-options.js';
+import type { FetchOptions } from '../../../src/runtime/fetch/fetch-options.js';
 import { resolveWeights } from '../../../src/convert/hub/resolve-weights.js';
 import { answer, corrupt, endAfter, hangUpAfter, stallAfter } from '../../helpers/file-server.js';
 import { SHA } from '../../helpers/fake-hub.js';

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { FetchOptions } from '../../../src/convert/hub/fetch-options.js';
+import type { FetchOptions } from '../../../src/runtime/fetch/fetch-options.js';
 import { resolveWeights } from '../../../src/convert/hub/resolve-weights.js';
 import { answer, endAfter, FileServer, hangUpAfter, stallAfter } from '../../helpers/file-server.js';
 import { FAST, failure, noise, STALLING, TOKEN, withHub } from './setup.js';

@@ -1,7 +1,7 @@
 import { modelInfo } from '@huggingface/hub';
 import { UserError } from '../../errors.js';
 import type { Remote } from './transfer.js';
-import { hubEnvironment, hubToken } from './environment.js';
+import { hubEnvironment, hubToken } from './hub-environment.js';
 import { fetchTiming, type FetchOptions } from './fetch-options.js';
 import { ask, display, type Client, type Reply } from './http.js';
 import { withRetries } from './transfer-error.js';
