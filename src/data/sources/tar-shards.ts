@@ -1,8 +1,8 @@
 import path from 'node:path';
-import { UserError } from '../errors.js';
+import { UserError } from '../../errors.js';
 import { openFileSource, openGzipSource, type ByteSource } from './byte-source.js';
 import { readClassNames } from './class-names.js';
-import { IMAGE_EXTENSIONS, type Dataset, type Split } from './dataset.js';
+import { IMAGE_EXTENSIONS, type Dataset, type Split } from '../dataset.js';
 import { indexTar, type TarEntry } from './tar-index.js';
 
 /** Shards listed at the same time. */

@@ -1,4 +1,4 @@
-import { UserError } from '../errors.js';
+import { UserError } from '../../errors.js';
 
 const EXPLANATIONS: Readonly<Record<string, string>> = {
   ENOENT: 'it does not exist',

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { UserError } from '../errors.js';
+import { UserError } from '../../errors.js';
 import { readError } from './io-error.js';
 
 /** The file beside shards that names their classes: UTF-8, a line a class, in the order of the labels. */

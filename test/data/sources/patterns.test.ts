@@ -1,8 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { expandBraces, expandPattern, isPattern } from '../../src/data/patterns.js';
-import { temporaryFolders } from './helpers/shards.js';
+import { expandBraces, expandPattern, isPattern } from '../../../src/data/sources/patterns.js';
+import { temporaryFolders } from '../helpers/shards.js';
 
 const folder = temporaryFolders();
 

@@ -1,7 +1,7 @@
 import { open, readFile, type FileHandle } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import { UserError } from '../errors.js';
+import { UserError } from '../../errors.js';
 import { readError } from './io-error.js';
 
 /** Bytes that are read by position. */

@@ -1,6 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { UsageError, UserError } from '../errors.js';
+import { UsageError, UserError } from '../../errors.js';
 import { readError } from './io-error.js';
 
 /** More than this many names from one pattern is a slip of the keyboard. */

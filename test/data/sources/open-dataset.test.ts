@@ -2,10 +2,10 @@ import { chmod, mkdir, readFile, symlink, truncate, writeFile } from 'node:fs/pr
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import type { Dataset } from '../../src/data/dataset.js';
-import { openDataset } from '../../src/data/open-dataset.js';
-import { tarBytes, temporaryFolders, writeTar } from './helpers/shards.js';
-import { asOrdinaryUser } from '../helpers/ordinary-user.js';
+import type { Dataset } from '../../../src/data/dataset.js';
+import { openDataset } from '../../../src/data/sources/open-dataset.js';
+import { tarBytes, temporaryFolders, writeTar } from '../helpers/shards.js';
+import { asOrdinaryUser } from '../../helpers/ordinary-user.js';
 
 const folder = temporaryFolders();
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { memorySource } from '../../src/data/byte-source.js';
-import { indexTar } from '../../src/data/tar-index.js';
-import { tarBytes } from './helpers/shards.js';
+import { memorySource } from '../../../src/data/sources/byte-source.js';
+import { indexTar } from '../../../src/data/sources/tar-index.js';
+import { tarBytes } from '../helpers/shards.js';
 
 async function list(bytes: Buffer): Promise<[name: string, content: string][]> {
   const found: [string, string][] = [];

@@ -1,8 +1,8 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { UsageError, UserError } from '../errors.js';
+import { UsageError, UserError } from '../../errors.js';
 import { listFolder, openClassFolders } from './class-folders.js';
-import type { Dataset, Split } from './dataset.js';
+import type { Dataset, Split } from '../dataset.js';
 import { expandPattern, isPattern } from './patterns.js';
 import { isShard, openTarShards } from './tar-shards.js';
 

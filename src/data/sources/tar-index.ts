@@ -1,4 +1,4 @@
-import { UserError } from '../errors.js';
+import { UserError } from '../../errors.js';
 import type { ByteSource } from './byte-source.js';
 
 /** A regular file inside a tar: where its bytes lie. */

@@ -1,7 +1,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { UserError } from '../errors.js';
-import { IMAGE_EXTENSIONS, type Dataset, type Split } from './dataset.js';
+import { UserError } from '../../errors.js';
+import { IMAGE_EXTENSIONS, type Dataset, type Split } from '../dataset.js';
 import { readError } from './io-error.js';
 
 /**
