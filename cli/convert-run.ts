@@ -6,7 +6,7 @@ import type { Output } from './shared/output.js';
 
 export async function convert(file: string, options: ConvertCommandOptions, output: Output): Promise<void> {
   // Only the comparison computes: without it TF.js is not even loaded.
-  if (options.verify) await (await import('./shared/compute.js')).startCompute(options, output);
+  if (options.verify) await (await import('./shared/compute.js')).startCompute(options, output, 'layers');
   const result = await convertCheckpoint({
     weights: file,
     model: options.model,

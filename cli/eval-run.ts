@@ -9,10 +9,10 @@ export async function runEvalCommand(
   { perClass: file, ...options }: EvalCommandOptions,
   output: Output,
 ): Promise<void> {
-  const backend = await startCompute(options, output);
+  const { backend, engine } = await startCompute(options, output, 'inference');
   let progress: Progress | undefined;
   const { perClass, ...report } = await evaluateData(
-    { ...options, perClass: file !== undefined },
+    { ...options, engine, perClass: file !== undefined },
     {
       ...showDownloads(output),
       onStart: (images) => {
@@ -24,8 +24,8 @@ export async function runEvalCommand(
   if (file !== undefined && perClass !== undefined) await writePerClass(file, perClass);
   const { model, images, top1, top5, k, loss, imagesPerSecond, pipeline } = report;
   output.result(
-    { ...report, backend, engine: 'eager', ...(file !== undefined && { perClass: file }) },
+    { ...report, backend, engine: engine.engine, ...(file !== undefined && { perClass: file }) },
     `${model}: top-1 ${top1.toFixed(3)} %, top-${k} ${top5.toFixed(3)} %, loss ${loss.toFixed(4)} on ${images} images\n` +
-      `${imagesPerSecond.toFixed(1)} images/s (model alone ${pipeline.computeImagesPerSecond.toFixed(1)}) on ${backend}`,
+      `${imagesPerSecond.toFixed(1)} images/s (model alone ${pipeline.computeImagesPerSecond.toFixed(1)}) on ${engine.engine === 'eager' ? backend : engine.engine}`,
   );
 }

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { UsageError, UserError } from '../src/errors.js';
 import { loadClassifier } from '../src/eval/load-classifier.js';
+import { openEngine } from '../src/runtime/engines/open.js';
 import { Predictor } from '../src/eval/predict.js';
 import type { PredictCommandOptions } from './predict.js';
 import { startCompute } from './shared/compute.js';
@@ -12,12 +13,13 @@ export async function runPredictCommand(
   options: PredictCommandOptions,
   output: Output,
 ): Promise<void> {
-  await startCompute(options, output);
+  const compute = await startCompute(options, output, 'inference');
   const { model, classNames, notes } = await loadClassifier(options, showDownloads(output));
   notes.forEach((note) => output.info(note));
   if (model.numClasses === 0) throw new UsageError('predict needs a classifier: --num-classes 0 leaves none');
   const names = classNames ?? (await imageNetNames(model.numClasses, output));
-  const predictor = new Predictor(model, names);
+  const engine = await openEngine(model, compute.engine);
+  const predictor = new Predictor(engine, model.dataConfig, names);
   let failed = 0;
   for (const file of files) {
     try {
@@ -33,6 +35,7 @@ export async function runPredictCommand(
       output.error(error.message);
     }
   }
+  engine.dispose();
   model.dispose();
   if (failed > 0) throw new UserError(`${failed} of ${files.length} images could not be classified.`);
 }

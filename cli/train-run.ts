@@ -1,5 +1,13 @@
 import type { Evaluation } from '../src/eval/evaluate.js';
-import { flagLayer, readConfigFile } from '../src/train/load-config.js';
+import {
+  describeConfig,
+  flagLayer,
+  formatConfig,
+  mergeConfig,
+  readConfigFile,
+  type ConfigLayer,
+} from '../src/train/load-config.js';
+import { readPreset } from '../src/train/presets.js';
 import { resumeRun, startRun, type RunHooks } from '../src/train/run.js';
 import { UsageError } from '../src/errors.js';
 import { startCompute } from './shared/compute.js';
@@ -15,18 +23,25 @@ export async function runTrainCommand(
   flags: Readonly<Record<string, unknown>>,
   output: Output,
 ): Promise<void> {
-  const { config, resume } = options;
-  if (resume !== undefined && config !== undefined)
-    throw new UsageError('--resume goes on with the configuration of the run: leave --config away.');
+  const { resume } = options;
+  const layers = await layersOf(options, flags);
+  if (options.printConfig) {
+    const config = mergeConfig(...layers);
+    output.result(config, formatConfig(config).trimEnd());
+    return;
+  }
   const start = performance.now();
-  await startCompute(options, output);
+  const { engine } = await startCompute(options, output, 'training');
   const stop = new StopSignal(output);
   const progress = new TrainProgress(output);
   const hooks: RunHooks = {
+    engine,
     signal: stop.signal,
     notice: (line) => output.info(line),
+    warn: (line) => output.warn(line),
     startProgress: showDownloads(output).startProgress,
     onStart: (resolved, folder) => {
+      describeConfig(resolved).forEach((line) => output.info(line));
       output.info(`run folder: ${folder}`);
       progress.start(resolved.epochs);
     },
@@ -35,11 +50,8 @@ export async function runTrainCommand(
     onEpoch: (line) => progress.epochDone(line),
   };
   try {
-    const layer = flagLayer(flags);
     const result =
-      resume === undefined
-        ? await startRun(config === undefined ? [layer] : [await readConfigFile(config), layer], hooks)
-        : await resumeRun(resume, layer, hooks);
+      resume === undefined ? await startRun(layers, hooks) : await resumeRun(resume, layers.at(-1)!, hooks);
     const { epochs, steps, stopped, raw, ema, best, checkpoint } = result;
     const seconds = (performance.now() - start) / 1000;
     output.result(
@@ -57,6 +69,22 @@ export async function runTrainCommand(
     stop.dispose();
   }
   stop.throwIfStopped();
+}
+
+/** What the options of a run are put together from; later layers win. */
+async function layersOf(
+  { preset, config, resume }: TrainCommandOptions,
+  flags: Readonly<Record<string, unknown>>,
+): Promise<ConfigLayer[]> {
+  if (resume !== undefined && (config ?? preset) !== undefined)
+    throw new UsageError(
+      `--resume goes on with the configuration of the run: leave ${config === undefined ? '--preset' : '--config'} away.`,
+    );
+  return [
+    ...(preset === undefined ? [] : [await readPreset(preset)]),
+    ...(config === undefined ? [] : [await readConfigFile(config)]),
+    flagLayer(flags),
+  ];
 }
 
 function scores(evaluation: Evaluation | undefined): Partial<Pick<Evaluation, 'top1' | 'top5' | 'loss'>> {

@@ -8,7 +8,7 @@ import { COMPACT } from './shared/table.js';
 import type { VerifyCommandOptions } from './verify.js';
 
 export async function runVerifyCommand(options: VerifyCommandOptions, output: Output): Promise<void> {
-  const backend = await startCompute(options, output);
+  const { backend } = await startCompute(options, output, 'layers');
   const result = await verifyCheckpoint({ ...options, ...showDownloads(output) });
   result.notes.forEach((note) => output.info(note));
   const verdict = `${result.model} on ${backend}: ${result.passed ? 'passed' : 'FAILED'}, worst layer ${result.worstLayer}`;

@@ -1,18 +1,33 @@
-import { UsageError } from '../../src/errors.js';
 import { selectBackend, type BackendName } from '../../src/runtime/backend.js';
+import { chooseEngine, type EngineOptions } from '../../src/runtime/engines/choose.js';
 import type { ComputeOptions } from './options.js';
 import type { Output } from './output.js';
 
-/** Makes the backend that the options ask for that of the process, and says which one it is. */
+/** What a command computes with. */
+export interface Compute {
+  readonly backend: BackendName;
+  readonly engine: EngineOptions;
+}
+
+/**
+ * Makes the engine and backend ready that the options ask for, and says which they are.
+ *
+ * @param purpose what a compiled graph would do; `layers`: the command looks at single layers, which only TF.js itself can show
+ */
 export async function startCompute(
   { backend, engine, device, threads }: ComputeOptions,
   output: Output,
-): Promise<BackendName> {
-  if (engine !== 'auto' && engine !== 'eager')
-    throw new UsageError(
-      `--engine ${engine} is not part of this version: leave it away, or say --engine eager.`,
-    );
-  const name = await selectBackend(backend, { device, threads, notice: (line) => output.info(line) });
-  output.info(`backend: ${name}`);
-  return name;
+  purpose: 'training' | 'inference' | 'layers',
+): Promise<Compute> {
+  const notice = (line: string) => output.info(line);
+  // Somebody who names a backend wants that to compute.
+  const wanted = purpose === 'layers' || (engine === 'auto' && backend !== 'auto') ? 'eager' : engine;
+  const chosen = await chooseEngine(wanted, purpose === 'training' ? 'training' : 'inference', notice);
+  // Beside a compiled graph TF.js only holds the weights.
+  const name =
+    chosen === 'eager'
+      ? await selectBackend(backend, { device, threads, notice })
+      : await selectBackend(backend === 'auto' ? 'cpu' : backend);
+  output.info(chosen === 'eager' ? `backend: ${name}` : `engine: ${chosen}`);
+  return { backend: name, engine: { engine: chosen, device, threads } };
 }

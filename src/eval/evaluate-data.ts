@@ -1,7 +1,9 @@
 import { UserError } from '../errors.js';
 import type { FetchOptions } from '../runtime/fetch/fetch-options.js';
-import { createLoader, evalTransform, openDataset } from '../data/index.js';
+import { createLoader, evalTransform, openDataset, type Dataset } from '../data/index.js';
 import { smallInputNotice } from '../models/index.js';
+import type { EngineOptions } from '../runtime/engines/choose.js';
+import { openEngine } from '../runtime/engines/open.js';
 import { requireSameClasses } from './classes.js';
 import { Confusion } from './confusion.js';
 import { evaluate, type EvaluateOptions } from './evaluate.js';
@@ -10,9 +12,11 @@ import { loadClassifier, type ClassifierOptions } from './load-classifier.js';
 import { perClassOf, type PerClass } from './per-class.js';
 
 export interface EvaluateDataOptions extends ClassifierOptions {
-  /** Data source; of one with splits, the validation split. */
-  readonly data: string;
+  /** Data source; of one with splits, the validation split. Or images that are open already. */
+  readonly data: string | Dataset;
   readonly batchSize: number;
+  /** What executes the model. Default: TF.js, operation by operation. */
+  readonly engine?: EngineOptions;
   /** Tell how each class does, and which are confused, with small pictures of the mistakes. */
   readonly perClass?: boolean;
 }
@@ -51,17 +55,25 @@ export async function evaluateData(
   const { model, classNames, notes } = await loadClassifier(options, hooks);
   try {
     [...notes, smallInputNotice(model)].forEach((note) => note !== undefined && hooks.notice?.(note));
-    const data = await openDataset(options.data, { split: 'val', numClasses: model.numClasses });
+    const data =
+      typeof options.data === 'string'
+        ? await openDataset(options.data, { split: 'val', numClasses: model.numClasses })
+        : options.data;
+    if (data.numClasses !== model.numClasses)
+      throw new UserError(
+        `${data.source} has ${data.numClasses} classes, ${options.weights ?? model.name} knows ${model.numClasses}: they must be the same.`,
+      );
     requireSameClasses(classNames, options.weights ?? model.name, data.classes, data.source);
     const { dataConfig } = model;
     const { batchSize } = options;
     const loader = createLoader(data, { batchSize, transform: evalTransform(dataConfig), cacheBytes: 0 });
+    const engine = await openEngine(model, options.engine);
     hooks.onStart?.(data.length);
     const confusion = options.perClass ? new Confusion(model.numClasses) : undefined;
-    const { seconds, computeSeconds, ...metrics } = await evaluate(model, loader, {
+    const { seconds, computeSeconds, ...metrics } = await evaluate(engine, loader, {
       ...hooks,
       onLogits: (logits, { labels, indices }) => confusion?.add(logits, labels, indices),
-    });
+    }).finally(() => engine.dispose());
     if (!Number.isFinite(metrics.loss))
       throw new UserError(
         `${options.weights ?? model.name}: the model gives NaN or Inf on ${data.source}: its weights are damaged, or its running variances negative.`,

@@ -1,7 +1,6 @@
-import * as tf from '@tensorflow/tfjs';
 import { setImmediate } from 'node:timers/promises';
-import type { ImageModel } from '../models/image-model.js';
 import type { LoadedBatch, Loader } from '../data/index.js';
+import type { InferenceEngine } from '../runtime/engines/engine.js';
 import { MetricsSum, type Metrics } from './metrics.js';
 
 export interface Evaluation extends Metrics {
@@ -22,19 +21,17 @@ export interface EvaluateOptions {
 
 /** Scores a model in evaluation mode on every image of the source once; a smaller last batch counts as what it is. */
 export async function evaluate(
-  model: ImageModel,
+  engine: InferenceEngine,
   source: Loader,
   { onProgress, onLogits, signal }: EvaluateOptions = {},
 ): Promise<Evaluation> {
-  const metrics = new MetricsSum(model.numClasses);
+  const metrics = new MetricsSum(engine.numClasses);
   const start = performance.now();
   let computeTime = 0;
   let images = 0;
   for await (const batch of source.epoch(0)) {
     const computeStart = performance.now();
-    const logits = tf.tidy(() => model.forward(tf.tensor4d(batch.images, [...batch.shape])));
-    const values = (await logits.data()) as Float32Array;
-    logits.dispose();
+    const values = await engine.logits(batch.images, batch.shape);
     computeTime += performance.now() - computeStart;
     metrics.add(values, batch.labels);
     onLogits?.(values, batch);

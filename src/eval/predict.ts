@@ -1,7 +1,7 @@
-import * as tf from '@tensorflow/tfjs';
 import { decodeImage, evalTransform } from '../data/index.js';
 import { UserError } from '../errors.js';
-import type { ImageModel } from '../models/image-model.js';
+import type { DataConfig } from '../models/image-model.js';
+import type { InferenceEngine } from '../runtime/engines/engine.js';
 
 export interface Prediction {
   /** The most probable classes, best first. */
@@ -16,10 +16,11 @@ export class Predictor {
 
   /** @param classNames default: `class 0`, `class 1`, … */
   constructor(
-    private readonly model: ImageModel,
+    private readonly engine: InferenceEngine,
+    dataConfig: DataConfig,
     private readonly classNames: readonly string[] | undefined,
   ) {
-    this.transform = evalTransform(model.dataConfig);
+    this.transform = evalTransform(dataConfig);
   }
 
   /**
@@ -32,9 +33,7 @@ export class Predictor {
     const { height, width } = this.transform;
     const pixels = new Float32Array(height * width * 3);
     this.transform.write(image, { seed: 0, epoch: 0, index: 0 }, pixels, 0);
-    const output = tf.tidy(() => this.model.forward(tf.tensor4d(pixels, [1, height, width, 3])));
-    const logits = (await output.data()) as Float32Array;
-    output.dispose();
+    const logits = await this.engine.logits(pixels, [1, height, width, 3]);
     requireFinite(logits, name);
     const probabilities = softmax(logits);
     const order = Array.from(logits.keys()).sort((a, b) => logits[b]! - logits[a]! || a - b);

@@ -55,6 +55,8 @@ export interface ImageModel {
   readonly parameterSpecs: ReadonlyMap<string, ParameterSpec>;
   /** Running statistics by checkpoint name, in state_dict order. */
   readonly buffers: ReadonlyMap<string, tf.Variable>;
+  /** Batches whose statistics the running ones have seen (`num_batches_tracked` of the checkpoint). */
+  trackedBatches: bigint;
   /** Evaluation logits `[batch, numClasses]` (`[batch, numFeatures]` when numClasses is 0). */
   forward(x: tf.Tensor4D, context?: ForwardContext): tf.Tensor2D;
   /** Training mode: both heads where the model distils. Updates the running statistics. */

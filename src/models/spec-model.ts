@@ -26,8 +26,7 @@ export abstract class SpecModel implements ImageModel {
   /** All layers but the head. */
   protected readonly backbone: readonly ModuleLayer[];
   private parts: Parts;
-  /** Batches seen in training, for the checkpoint's `num_batches_tracked`. */
-  private batches = 0n;
+  trackedBatches = 0n;
 
   protected constructor(spec: ModuleSpec, identity: ModelIdentity, source: WeightSource) {
     ({ name: this.name, inChans: this.inChans, dataConfig: this.dataConfig } = identity);
@@ -73,7 +72,7 @@ export abstract class SpecModel implements ImageModel {
   }
 
   forwardTraining(x: tf.Tensor4D, context: ForwardContext = {}): TrainingOutput {
-    if (context.freezeBatchNorm !== true) this.batches++;
+    if (context.freezeBatchNorm !== true) this.trackedBatches++;
     return this.trainingOutput(x, { ...context, training: true });
   }
 
@@ -150,13 +149,13 @@ export abstract class SpecModel implements ImageModel {
   }
 
   stateDict(): StateDict {
-    return exportWeights(this.spec, this.weights, this.batches);
+    return exportWeights(this.spec, this.weights, this.trackedBatches);
   }
 
   loadStateDict(state: StateDict, options: { strict?: boolean; source?: string } = {}): void {
     importWeights(this.name, this.spec, this.weights, state, options);
     const counter = [...state].find(([name]) => name.endsWith('.num_batches_tracked'))?.[1].data[0];
-    if (counter !== undefined) this.batches = BigInt(counter);
+    if (counter !== undefined) this.trackedBatches = BigInt(counter);
   }
 
   /**

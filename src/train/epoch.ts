@@ -102,6 +102,7 @@ export async function runEpoch(
     if (checkpoint === undefined || rollbacks > MAX_ROLLBACKS) throw error;
     const skipped = [...progress.skipped, ...steps.map((step): [number, number] => [epoch, step])];
     await loadCheckpoint(checkpoint, state);
+    runner.reload();
     Object.assign(progress, { skipped, rollbacks });
     await folder.trimLog(progress.epoch);
     warn(`${error.message} Going on from it without these samples (${rollbacks} of ${MAX_ROLLBACKS} times).`);

@@ -15,6 +15,12 @@ export interface StepAddress {
  * @returns the `uniform` of ForwardContext: `count` numbers in [0, 1) as `[count]`
  */
 export function uniformAt(address: StepAddress): (path: string, count: number) => tf.Tensor1D {
+  const numbers = uniformNumbersAt(address);
+  return (path, count) => tf.tensor1d(numbers(path, count));
+}
+
+/** The same numbers on the host. */
+export function uniformNumbersAt(address: StepAddress): (path: string, count: number) => Float32Array {
   const { seed, epoch, step } = address;
   const key = [seed >>> 0, Math.floor(seed / 2 ** 32)];
   const words = new Uint32Array(4);
@@ -26,7 +32,7 @@ export function uniformAt(address: StepAddress): (path: string, count: number) =
       // 24 bits: what float32 holds exactly, so that no number rounds up to 1.
       values[i] = (words[i % 4]! >>> 8) / 2 ** 24;
     }
-    return tf.tensor1d(values);
+    return values;
   };
 }
 

@@ -1,18 +1,20 @@
 import { join } from 'node:path';
-import type { FetchOptions } from '../runtime/fetch/fetch-options.js';
 import { UsageError } from '../errors.js';
 import { writeFileAtomic } from '../runtime/files.js';
+import type { EngineOptions } from '../runtime/engines/choose.js';
 import { optionName, type RunConfig, type RunConfigKey } from './config.js';
 import { formatConfig, mergeConfig, readConfigFile, type ConfigLayer } from './load-config.js';
-import { prepareRun } from './prepare.js';
+import { prepareRun, type PrepareHooks } from './prepare.js';
 import { RunFolder } from './run-folder.js';
 import { train, type TrainParts, type TrainResult } from './train.js';
 import { watchRun, type WatchHooks } from './watch.js';
 
 /** The hooks of fetching count where weights are not on this machine. */
-export interface RunHooks extends WatchHooks, FetchOptions {
+export interface RunHooks extends WatchHooks, PrepareHooks {
   /** Told what a user may not expect, a line each. */
   readonly notice: (line: string) => void;
+  /** What executes the step. Default: TF.js, operation by operation. */
+  readonly engine?: EngineOptions;
   /** The run is about to begin. */
   onStart?(config: RunConfig, folder: string): void;
 }
@@ -70,7 +72,7 @@ export async function resumeRun(path: string, flags: ConfigLayer, hooks: RunHook
 
 /** The models live as long as the run. */
 async function trainAndDispose(parts: TrainParts, hooks: RunHooks): Promise<TrainResult> {
-  const watched = watchRun(parts, hooks);
+  const watched = watchRun({ ...parts, engine: hooks.engine }, hooks);
   try {
     return await train(watched.parts, watched.hooks);
   } finally {

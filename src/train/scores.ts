@@ -1,9 +1,9 @@
 import { evaluate, type Evaluation } from '../eval/evaluate.js';
 import type { ImageModel } from '../models/image-model.js';
 import type { TrainingState } from './checkpoint.js';
-import type { ModelEma } from './ema.js';
 import { countedBatches, type RunProgress } from './progress.js';
 import type { TrainHooks, TrainParts } from './train.js';
+import type { Training } from './training.js';
 
 /** How well the model did on the validation images, with its own weights and with their moving average. */
 export interface Scores {
@@ -13,16 +13,18 @@ export interface Scores {
 
 /** Scores the model's own weights and their moving average. */
 export async function validate(
-  { model, val }: TrainParts,
-  ema: ModelEma | undefined,
+  { val }: TrainParts,
+  { ema, runner }: Pick<Training, 'ema' | 'runner'>,
   { onValidate, signal }: TrainHooks,
 ): Promise<Scores> {
   if (val === undefined) return {};
   const total = val.samples * (ema ? 2 : 1);
-  const score = (before: number) =>
-    evaluate(model, val, { signal, onProgress: (images) => onValidate?.(before + images, total) });
-  const raw = await score(0);
-  return ema ? { raw, ema: await ema.withAverage(() => score(val.samples)) } : { raw };
+  const score = (weights: 'raw' | 'ema', before: number) =>
+    runner.evaluating(weights, (engine) =>
+      evaluate(engine, val, { signal, onProgress: (images) => onValidate?.(before + images, total) }),
+    );
+  const raw = await score('raw', 0);
+  return ema ? { raw, ema: await score('ema', val.samples) } : { raw };
 }
 
 /** Saves the weights whose top-1 is the best so far. */

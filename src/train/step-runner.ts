@@ -1,5 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { ForwardContext } from '../models/image-model.js';
+import { eagerEngine } from '../runtime/engines/eager.js';
+import type { InferenceEngine } from '../runtime/engines/engine.js';
 import { uniformAt, type StepAddress } from './random.js';
 import { gradientStep, trainingStep, type StepInput, type StepOutput, type StepParts } from './step.js';
 import { remember } from './undo.js';
@@ -30,6 +32,13 @@ export interface StepRunner {
    * finite and the runner was made to undo, everything is as it was before: weights, running statistics, moments, average, counts.
    */
   update(batches: readonly TrainBatch[], lr: number): Promise<BatchResult[]>;
+  /** Brings model, optimizer and average up to date with the updates: call it before reading them. */
+  sync(): Promise<void>;
+  /** Model, optimizer and average were set from outside: the next update starts from what they are now. */
+  reload(): void;
+  /** Runs `body` with the model in evaluation mode, with its own weights or with their moving average. */
+  evaluating<T>(weights: 'raw' | 'ema', body: (engine: InferenceEngine) => Promise<T>): Promise<T>;
+  dispose(): void;
 }
 
 export interface RunnerOptions {
@@ -61,6 +70,13 @@ export function eagerRunner(parts: StepParts, { freezeBatchNorm, undo = false }:
         before?.dispose();
       }
     },
+    sync: () => Promise.resolve(),
+    reload: () => undefined,
+    evaluating(weights, body) {
+      const run = () => body(eagerEngine(parts.model));
+      return weights === 'ema' ? parts.ema!.withAverage(run) : run();
+    },
+    dispose: () => undefined,
   };
 
   function lastStep(parts: StepParts, input: StepInput, lr: number, batches: number): StepOutput {

@@ -18,7 +18,7 @@ export interface StepParts {
   readonly clip?: Clip;
   readonly ema?: ModelEma;
   /** Both or none. The teacher sees the same batch, in evaluation mode. */
-  readonly teacher?: Pick<ImageModel, 'forward'>;
+  readonly teacher?: Pick<ImageModel, 'forward'> & Partial<Pick<ImageModel, 'parameters' | 'buffers'>>;
   readonly distillation?: Distillation;
 }
 

@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Loader } from '../data/index.js';
 import type { Evaluation } from '../eval/evaluate.js';
+import type { EngineOptions } from '../runtime/engines/choose.js';
 import type { ImageModel } from '../models/image-model.js';
 import { loadCheckpoint, saveCheckpoint, type TrainingState } from './checkpoint.js';
 import type { RunConfig } from './config.js';
@@ -15,6 +16,8 @@ export type { StepInfo };
 export interface TrainParts {
   readonly config: RunConfig;
   readonly model: ImageModel;
+  /** What executes the step. Default: TF.js, operation by operation. */
+  readonly engine?: EngineOptions;
   /** Needed when the configuration distils. */
   readonly teacher?: ImageModel;
   /** Whole batches only. */
@@ -61,11 +64,12 @@ export async function train(parts: TrainParts, hooks: TrainHooks = {}): Promise<
   const { config, folder, weightFiles } = parts;
   const { signal } = hooks;
   const training = createTraining(parts, hooks.warn);
-  const { state, ema } = training;
+  const { state, runner } = training;
   const { progress } = state;
 
   const save = () =>
     folder.writing(async () => {
+      await runner.sync();
       const path = folder.checkpointPath(progress);
       await saveCheckpoint(path, state, weightFiles);
       await folder.prune(config.checkpointHist);
@@ -93,9 +97,10 @@ export async function train(parts: TrainParts, hooks: TrainHooks = {}): Promise<
       if (end.kind === 'rolled back') continue;
       if (end.kind === 'stopped') return result(await save(), true);
 
-      const found = await unlessAborted(signal, validate(parts, ema, hooks));
+      const found = await unlessAborted(signal, validate(parts, training, hooks));
       if (found === undefined) return result(await save(), true);
       scores = found;
+      await runner.sync();
       await folder.writing(() => keepBest(parts, state, found));
 
       const line = logLine(epoch, end.lr, progress, found, parts.model);
@@ -111,7 +116,7 @@ export async function train(parts: TrainParts, hooks: TrainHooks = {}): Promise<
     }
 
     // A finished run that is resumed is only scored again.
-    scores ??= await validate(parts, ema, hooks);
+    scores ??= await validate(parts, training, hooks);
     return result(folder.checkpointPath(progress), false, scores);
   } finally {
     training.dispose();

@@ -5,7 +5,8 @@ import { ModelEma } from './ema.js';
 import { namePattern } from './param-groups.js';
 import { startOfRun } from './progress.js';
 import type { StepParts } from './step.js';
-import { eagerRunner, type RunnerOptions, type StepRunner } from './step-runner.js';
+import { openRunner } from './open-runner.js';
+import type { RunnerOptions, StepRunner } from './step-runner.js';
 import { batchMaker } from './train-batch.js';
 import type { TrainHooks, TrainParts } from './train.js';
 import { RunWatch } from './warnings.js';
@@ -37,10 +38,11 @@ export function createTraining(parts: TrainParts, warn: TrainHooks['warn'] = () 
     clip: config.clipGrad > 0 ? { mode: config.clipMode, factor: config.clipGrad } : undefined,
     ...distillationOf(parts),
   };
-  const runner = eagerRunner(stepParts, {
-    freezeBatchNorm: frozenNorms(config, frozen),
-    undo: config.onNan === 'skip',
-  });
+  const runner = openRunner(
+    stepParts,
+    { freezeBatchNorm: frozenNorms(config, frozen), undo: config.onNan === 'skip' },
+    parts.engine,
+  );
   return {
     state: { model, ema, optimizer, progress: startOfRun(), samples: train.samples },
     ema,
@@ -48,6 +50,7 @@ export function createTraining(parts: TrainParts, warn: TrainHooks['warn'] = () 
     toBatch: batchMaker({ ...config, numClasses: model.numClasses, classWeights }),
     watch: new RunWatch(warn),
     dispose() {
+      runner.dispose();
       optimizer.dispose();
       ema?.dispose();
       gradientSum?.dispose();

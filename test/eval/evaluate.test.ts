@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { evaluate } from '../../src/eval/evaluate.js';
+import { eagerEngine } from '../../src/runtime/engines/eager.js';
 import { describeBackends, leaked } from '../helpers/backends.js';
 import { syntheticSource } from '../train/helpers/synthetic-source.js';
 import { TinyModel } from '../train/helpers/tiny-model.js';
@@ -11,7 +12,7 @@ describeBackends(['cpu', 'wasm', 'node'], 'evaluation', () => {
     for (const batch of [22, 8, 1]) {
       const seen: number[] = [];
       const source = syntheticSource({ samples: 22, batch, shuffle: false });
-      results.push(await evaluate(model, source, { onProgress: (n) => seen.push(n) }));
+      results.push(await evaluate(eagerEngine(model), source, { onProgress: (n) => seen.push(n) }));
       expect(seen).toHaveLength(Math.ceil(22 / batch));
       expect(seen.at(-1)).toBe(22);
     }
@@ -26,12 +27,12 @@ describeBackends(['cpu', 'wasm', 'node'], 'evaluation', () => {
   it('leaves no tensor behind', async () => {
     const model = new TinyModel();
     const source = syntheticSource();
-    expect(await leaked(async () => void (await evaluate(model, source)))).toBe(0);
+    expect(await leaked(async () => void (await evaluate(eagerEngine(model), source)))).toBe(0);
   });
 
   it('stops between two batches when asked to', async () => {
     const controller = new AbortController();
-    const run = evaluate(new TinyModel(), syntheticSource(), {
+    const run = evaluate(eagerEngine(new TinyModel()), syntheticSource(), {
       signal: controller.signal,
       onProgress: () => controller.abort(new Error('enough')),
     });

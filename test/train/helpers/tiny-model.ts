@@ -42,6 +42,7 @@ export class TinyModel implements ImageModel {
   readonly parameters = new Map<string, tf.Variable>();
   readonly parameterSpecs = new Map<string, WeightSpec & { layout: 'conv' | 'linear' | 'vector' }>();
   readonly buffers = new Map<string, tf.Variable>();
+  trackedBatches = 0n;
   /** What stochastic depth drew, a line a training step. */
   readonly draws: string[] = [];
   private readonly dropPath: number;

@@ -1,0 +1,21 @@
+import type { ImageModel } from '../../models/image-model.js';
+import type { EngineOptions } from './choose.js';
+import { eagerEngine } from './eager.js';
+import type { InferenceEngine } from './engine.js';
+import { tensorFlowOptions } from './session-options.js';
+import { TensorFlowEngine } from './tensorflow.js';
+
+/** A model on an engine, its weights as they are now. The model stays the caller's. */
+export async function openEngine(
+  model: ImageModel,
+  options: EngineOptions = { engine: 'eager' },
+): Promise<InferenceEngine> {
+  switch (options.engine) {
+    case 'eager':
+      return eagerEngine(model);
+    case 'tensorflow':
+      return TensorFlowEngine.open(model, tensorFlowOptions(options));
+    case 'onnx':
+      throw new Error('the onnx engine is not there yet');
+  }
+}

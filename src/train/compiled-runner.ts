@@ -1,0 +1,210 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Graph } from '../graph/graph.js';
+import type { LowerOptions } from '../graph/tensorflow/lower/index.js';
+import { ProgramSession } from '../graph/tensorflow/program-session.js';
+import { writeProgram } from '../graph/tensorflow/program.js';
+import { trace, type InputMaker } from '../graph/trace/trace.js';
+import { LiveTensorFlowEngine } from '../runtime/engines/live-tensorflow.js';
+import type { SessionOptions } from '../runtime/tensorflow/index.js';
+import type { OptimizerScalars } from './optimizer.js';
+import { uniformNumbersAt } from './random.js';
+import { gradientStep, trainingStep, type StepInput, type StepOutput, type StepParts } from './step.js';
+import { stepState } from './step-state.js';
+import type { BatchResult, RunnerOptions, StepRunner, TrainBatch } from './step-runner.js';
+
+type Routine = 'step' | 'accumulate';
+
+/** The step compiled for one shape of batch. */
+interface CompiledStep {
+  readonly session: ProgramSession<Routine>;
+  /** State that a step changes. */
+  readonly changed: readonly string[];
+  /** Random inputs: module and count. */
+  readonly uniforms: readonly (readonly [input: string, path: string, count: number])[];
+}
+
+const UNIFORM = 'uniform/';
+const SCALAR = 'scalar/';
+
+/** Runs the step as one TensorFlow graph; weights, moments and average live in its session. Compiled anew for each shape of batch. */
+export class CompiledRunner implements StepRunner {
+  private readonly state: ReadonlyMap<string, tf.Variable>;
+  private readonly steps = new Map<string, Promise<CompiledStep>>();
+  private readonly evaluation: LiveTensorFlowEngine;
+  /** Whose session has the present state; undefined: TF.js' variables have it. */
+  private current: CompiledStep | undefined;
+  /** Whether TF.js' variables have the present state as well. */
+  private synced = true;
+
+  constructor(
+    private readonly parts: StepParts,
+    private readonly options: RunnerOptions & { readonly session?: SessionOptions & LowerOptions },
+  ) {
+    this.state = stepState(parts);
+    this.evaluation = new LiveTensorFlowEngine(parts.model, options.session ?? {});
+  }
+
+  async update(batches: readonly TrainBatch[], lr: number): Promise<BatchResult[]> {
+    const { model, optimizer } = this.parts;
+    const before = { steps: optimizer.steps, batches: model.trackedBatches };
+    const scalars = await hostScalars(optimizer.nextScalars(lr));
+    const compiled = await this.compiled(batches[0]!, Object.keys(scalars));
+    // Of a single batch the graph itself leaves nothing behind when its loss is not finite.
+    const snapshot =
+      this.options.undo && batches.length > 1 ? await compiled.session.get(compiled.changed) : undefined;
+    const results: BatchResult[] = [];
+    for (const [i, batch] of batches.entries()) {
+      const last = i === batches.length - 1;
+      const outputs = await compiled.session.run({
+        routine: last ? 'step' : 'accumulate',
+        inputs: {
+          images: batch.images,
+          targets: batch.targets,
+          ...uniformInputs(compiled, batch),
+          ...(last && { ...prefixed(scalars), share: Float32Array.of(1 / batches.length) }),
+        },
+      });
+      results.push(
+        Object.fromEntries(
+          Object.entries(outputs).map(([name, { data }]) => [name, Number(data[0])]),
+        ) as unknown as BatchResult,
+      );
+      if (this.options.freezeBatchNorm !== true) model.trackedBatches++;
+    }
+    this.synced = false;
+    if (this.options.undo && !results.every(({ loss }) => Number.isFinite(loss))) {
+      if (snapshot) await compiled.session.set(compiled.changed.map((name, i) => [name, snapshot[i]!]));
+      optimizer.steps = before.steps;
+      model.trackedBatches = before.batches;
+    }
+    return results;
+  }
+
+  async sync(): Promise<void> {
+    if (this.synced || this.current === undefined) return;
+    const { session, changed } = this.current;
+    const values = await session.get(changed);
+    changed.forEach((name, i) => {
+      const variable = this.state.get(name)!;
+      tf.tidy(() => variable.assign(tf.tensor(values[i]!, variable.shape)));
+    });
+    this.synced = true;
+  }
+
+  reload(): void {
+    this.current = undefined;
+    this.synced = true;
+  }
+
+  async evaluating<T>(
+    weights: 'raw' | 'ema',
+    body: (engine: LiveTensorFlowEngine) => Promise<T>,
+  ): Promise<T> {
+    await this.sync();
+    const run = async (): Promise<T> => {
+      await this.evaluation.takeWeights();
+      return body(this.evaluation);
+    };
+    return weights === 'ema' ? this.parts.ema!.withAverage(run) : run();
+  }
+
+  dispose(): void {
+    this.evaluation.dispose();
+    for (const step of this.steps.values())
+      step.then(
+        ({ session }) => session.dispose(),
+        () => undefined,
+      );
+    this.steps.clear();
+    this.current = undefined;
+  }
+
+  /** The step for the shape of a batch, with the present state in its session. */
+  private async compiled(batch: TrainBatch, scalars: readonly string[]): Promise<CompiledStep> {
+    const key = batch.shape.join('x');
+    let step = this.steps.get(key);
+    if (step === undefined) this.steps.set(key, (step = this.compile(batch, scalars)));
+    const compiled = await step;
+    if (this.current !== compiled) {
+      await this.sync();
+      await compiled.session.set(await hostValues(this.state));
+      this.current = compiled;
+    }
+    return compiled;
+  }
+
+  private async compile(batch: TrainBatch, scalarNames: readonly string[]): Promise<CompiledStep> {
+    const { session: options = {}, undo } = this.options;
+    const graphs = this.trace(batch, scalarNames);
+    const program = writeProgram(graphs, { ...options, ...(undo && { guard: 'loss' }) });
+    const uniforms = Object.values(program.routines).flatMap(({ inputs }) =>
+      [...inputs].flatMap(([name, { type }]) =>
+        name.startsWith(UNIFORM) ? [[name, name.slice(UNIFORM.length), type.shape[0]!] as const] : [],
+      ),
+    );
+    return {
+      session: await ProgramSession.open(program, options),
+      changed: [...new Set(Object.values(graphs).flatMap(({ updates }) => [...updates.keys()]))],
+      uniforms: [...new Map(uniforms.map((uniform) => [uniform[0], uniform])).values()],
+    };
+  }
+
+  /** The graphs of a step and, where gradients are accumulated, of a batch before it. */
+  private trace({ shape, targets }: TrainBatch, scalarNames: readonly string[]): Record<Routine, Graph> {
+    const { parts, options, state } = this;
+    const { gradientSum, model } = parts;
+    const { trackedBatches } = model;
+    const scalar = (input: InputMaker, name: string) =>
+      input(name, { dtype: 'float32', shape: [] }) as tf.Scalar;
+    const stepInput = (input: InputMaker): StepInput => ({
+      images: input('images', { dtype: 'float32', shape }) as tf.Tensor4D,
+      targets: input('targets', {
+        dtype: 'float32',
+        shape: [shape[0], targets.length / shape[0]],
+      }) as tf.Tensor2D,
+      context: {
+        freezeBatchNorm: options.freezeBatchNorm,
+        uniform: (path, count) => input(UNIFORM + path, { dtype: 'float32', shape: [count] }) as tf.Tensor1D,
+      },
+    });
+    const record = (body: (input: InputMaker) => StepOutput): Graph =>
+      trace({ variables: state, body: (input) => ({ ...body(input) }) });
+    const step = record((input) =>
+      trainingStep(
+        parts,
+        stepInput(input),
+        Object.fromEntries(scalarNames.map((name) => [name, scalar(input, SCALAR + name)])),
+        gradientSum && scalar(input, 'share'),
+      ),
+    );
+    const graphs: Partial<Record<Routine, Graph>> = { step };
+    if (gradientSum)
+      graphs.accumulate = record((input) => gradientStep({ ...parts, gradientSum }, stepInput(input)));
+    model.trackedBatches = trackedBatches;
+    return graphs as Record<Routine, Graph>;
+  }
+}
+
+function uniformInputs({ uniforms }: CompiledStep, { at }: TrainBatch): Record<string, Float32Array> {
+  const numbers = uniformNumbersAt(at);
+  return Object.fromEntries(uniforms.map(([input, path, count]) => [input, numbers(path, count)]));
+}
+
+async function hostScalars(scalars: OptimizerScalars): Promise<Record<string, Float32Array>> {
+  const entries = Object.entries(scalars);
+  const values = await Promise.all(entries.map(([, scalar]) => scalar.data()));
+  tf.dispose({ ...scalars });
+  return Object.fromEntries(entries.map(([name], i) => [name, values[i] as Float32Array]));
+}
+
+function prefixed(scalars: Readonly<Record<string, Float32Array>>): Record<string, Float32Array> {
+  return Object.fromEntries(Object.entries(scalars).map(([name, value]) => [SCALAR + name, value]));
+}
+
+async function hostValues(
+  variables: ReadonlyMap<string, tf.Variable>,
+): Promise<(readonly [string, Float32Array])[]> {
+  return Promise.all(
+    [...variables].map(async ([name, variable]) => [name, (await variable.data()) as Float32Array] as const),
+  );
+}

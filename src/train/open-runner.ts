@@ -1,0 +1,15 @@
+import type { EngineOptions } from '../runtime/engines/choose.js';
+import { tensorFlowOptions } from '../runtime/engines/session-options.js';
+import { CompiledRunner } from './compiled-runner.js';
+import type { StepParts } from './step.js';
+import { eagerRunner, type RunnerOptions, type StepRunner } from './step-runner.js';
+
+/** The runner of an engine; without one TF.js runs the step itself. */
+export function openRunner(
+  parts: StepParts,
+  options: RunnerOptions,
+  engine: EngineOptions = { engine: 'eager' },
+): StepRunner {
+  if (engine.engine !== 'tensorflow') return eagerRunner(parts, options);
+  return new CompiledRunner(parts, { ...options, session: tensorFlowOptions(engine) });
+}
