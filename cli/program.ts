@@ -12,6 +12,7 @@ const COMMANDS: Readonly<Record<string, (program: Command) => Promise<void>>> = 
   eval: async (program) => (await import('./eval.js')).registerEvalCommand(program),
   predict: async (program) => (await import('./predict.js')).registerPredictCommand(program),
   verify: async (program) => (await import('./verify.js')).registerVerifyCommand(program),
+  report: async (program) => (await import('./report.js')).registerReportCommand(program),
   setup: async (program) => (await import('./setup.js')).registerSetupCommand(program),
   doctor: async (program) => (await import('./doctor.js')).registerDoctorCommand(program),
 };
