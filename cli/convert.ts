@@ -8,7 +8,7 @@ interface ConvertCommandOptions extends ComputeOptions {
   fuse?: 'full' | 'reference';
   to: 'layers' | 'safetensors' | 'pth' | 'hub';
   which?: string;
-  quantize?: 'float16' | 'uint8' | 'uint16';
+  quantize?: 'float16' | 'bfloat16' | 'uint8' | 'uint16';
   shardSize?: number;
   numClasses?: number;
   verify: boolean;
@@ -45,11 +45,10 @@ export function registerConvertCommand(program: Command): void {
       'the weights to take where a file holds several: model, ema or a key. Default: model',
     )
     .addOption(
-      new Option('--quantize <type>', 'store the weights of a LayersModel in fewer bytes').choices([
-        'float16',
-        'uint8',
-        'uint16',
-      ]),
+      new Option(
+        '--quantize <type>',
+        'store the weights in fewer bytes: float16; uint8 or uint16 (LayersModel); bfloat16 (safetensors, pth)',
+      ).choices(['float16', 'bfloat16', 'uint8', 'uint16']),
     )
     .option('--shard-size <mb>', 'largest weight file of a LayersModel, MB (default: 4)', number(0.001, 1e6))
     .option('--no-verify', 'do not compare what was written with what was read (faster, less memory)')

@@ -10,9 +10,10 @@ import { writeFileAtomic } from '../runtime/files.js';
 import { writeFolder } from '../runtime/write-folder.js';
 import type { Difference } from './compare.js';
 import { writeSafetensors, writeTorch } from './files.js';
-import { layersModelFiles, type HostModel, type LayersModelOptions, type ModelFile } from './layers-model.js';
+import { layersModelFiles, type HostModel, type ModelFile } from './layers-model.js';
 import { readModel, type LoadOptions } from './read-model.js';
-import type { Quantization } from './write/quantize.js';
+import { HALF_TYPES, narrow, type HalfType } from './write/half-precision.js';
+import { QUANTIZATIONS, type Quantization } from './write/quantize.js';
 import { timmConfig } from './write/timm-config.js';
 
 export const TARGETS = ['layers', 'safetensors', 'pth', 'hub'] as const;
@@ -25,8 +26,11 @@ export interface ConvertOptions extends LoadOptions {
   to?: Target;
   /** Fold batch norms: all of them (`full`) or as the reference does. Default: leave them. */
   fuse?: 'full' | 'reference';
-  /** Store the weights of a LayersModel in fewer bytes. Default: float32. */
-  quantize?: Quantization;
+  /**
+   * Store weights in fewer bytes: `float16`, `uint8`, `uint16` in a LayersModel; `float16`, `bfloat16` in safetensors and
+   * PyTorch files. Default: float32.
+   */
+  quantize?: Quantization | HalfType;
   /** Largest weight file of a LayersModel, bytes. Default 4 MiB. */
   shardBytes?: number;
   /** Compare what was written with what was read, on a random image. Default true. */
@@ -56,9 +60,7 @@ export interface ConvertResult {
  */
 export async function convertCheckpoint(options: ConvertOptions): Promise<ConvertResult> {
   const { output, to = 'layers', quantize, fuse } = options;
-  if (to !== 'layers' && to !== 'hub' && (quantize ?? options.shardBytes) !== undefined) {
-    throw new UsageError(`--quantize and --shard-size are for --to layers and --to hub, found --to ${to}`);
-  }
+  checkStorage(options);
   await refuseForeignFolder(output);
   const original = await readModel(options);
   const { config } = original;
@@ -95,6 +97,16 @@ export async function convertCheckpoint(options: ConvertOptions): Promise<Conver
   };
 }
 
+/** Forms of storage belong to formats. */
+function checkStorage({ to = 'layers', quantize, shardBytes }: ConvertOptions): void {
+  const web = to === 'layers' || to === 'hub';
+  const allowed: readonly string[] = web ? QUANTIZATIONS : HALF_TYPES;
+  if (quantize !== undefined && !allowed.includes(quantize))
+    throw new UsageError(`--to ${to} takes --quantize ${allowed.join(', ')}, found ${quantize}`);
+  if (!web && shardBytes !== undefined)
+    throw new UsageError(`--shard-size is for --to layers and --to hub, found --to ${to}`);
+}
+
 /** @param consume gives the original's weights up as they are used */
 function fused(
   { config, spec, state }: HostModel,
@@ -109,25 +121,31 @@ function fused(
   return { config: folded, spec: modelSpec(folded), state: fuseStateDict(spec, state, mode, { consume }) };
 }
 
+type StorageOptions = Pick<ConvertOptions, 'quantize' | 'shardBytes' | 'classNames'>;
+
 /** Files of a model in `folder`; every form has the class names where there are any. */
 async function writeModel(
   model: HostModel,
   folder: string,
   to: Target,
-  options: LayersModelOptions,
+  options: StorageOptions,
 ): Promise<void> {
-  const { classNames } = options;
+  const { classNames, quantize } = options;
   if (classNames !== undefined) {
     await writeFileAtomic(join(folder, 'classes.txt'), classNames.join('\n') + '\n');
   }
   if (to === 'layers') {
-    await writeFiles(folder, layersModelFiles(model, { ...options, consume: true }));
+    const quantization = QUANTIZATIONS.find((type) => type === quantize);
+    await writeFiles(folder, layersModelFiles(model, { ...options, quantize: quantization, consume: true }));
     return;
   }
   const config = JSON.stringify(timmConfig(model.config, classNames), null, 2) + '\n';
   await writeFileAtomic(join(folder, 'config.json'), config);
-  if (to === 'pth') await writeTorch(join(folder, 'pytorch_model.bin'), model.state);
-  else await writeSafetensors(join(folder, 'model.safetensors'), model.state, { format: 'pt' });
+  // The safetensors of a hub folder are the original; only its copy for the web is made smaller.
+  const half = to === 'hub' ? undefined : HALF_TYPES.find((type) => type === quantize);
+  const state = half === undefined ? model.state : narrow(model.state, half);
+  if (to === 'pth') await writeTorch(join(folder, 'pytorch_model.bin'), state);
+  else await writeSafetensors(join(folder, 'model.safetensors'), state, { format: 'pt' });
 }
 
 /** Files that are written while the next one is made: more would only lie in memory. */
@@ -154,7 +172,7 @@ async function writeHubFiles(
   written: HostModel,
   full: HostModel,
   folder: string,
-  options: LayersModelOptions,
+  options: StorageOptions,
   difference: Difference | undefined,
   compare: (path: string, exact: boolean) => Promise<Difference | undefined>,
 ): Promise<void> {

@@ -37,7 +37,7 @@ export interface HostTensor {
   readonly data: TensorData;
   /**
    * The type in the file where `data` alone does not tell (float16, bfloat16, bool). Readers always set it; writers
-   * look only at `data` and at `bool`.
+   * write what `data` holds: a `Uint8Array` may be `bool`, a `Uint16Array` the bit patterns of `float16` or `bfloat16`.
    */
   readonly type?: TensorType;
 }

@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { convertCheckpoint } from '../../src/convert/convert.js';
 import { loadModel } from '../../src/convert/load-weights.js';
-import { float16Bits } from '../../src/convert/write/quantize.js';
+import { bfloat16Bits, float16Bits } from '../../src/convert/write/half-precision.js';
 import { UserError } from '../../src/errors.js';
 import { RecNext, type StateDict } from '../../src/models/index.js';
 import { resolveRecNext } from '../../src/models/recnext-config.js';
@@ -357,6 +357,47 @@ describeBackends(['cpu'], 'a smaller LayersModel', () => {
     for (const [value, bits] of cases) expect(float16Bits(value), String(value)).toBe(bits);
   });
 
+  it('rounds to bfloat16 to nearest, ties to even', () => {
+    const cases: [number, number][] = [
+      [0, 0],
+      [-0, 0x8000],
+      [1, 0x3f80],
+      [-2, 0xc000],
+      [1 + 2 ** -8, 0x3f80],
+      [1 + 3 * 2 ** -8, 0x3f82],
+      [1 + 2 ** -8 + 2 ** -20, 0x3f81],
+      [2 ** -133, 0x0001],
+      [2 ** -134, 0x0000],
+      [3.3895313892515355e38, 0x7f7f],
+      [3.4e38, 0x7f80],
+      [-Infinity, 0xff80],
+      [NaN, 0x7fc0],
+    ];
+    for (const [value, bits] of cases) expect(bfloat16Bits(value), String(value)).toBe(bits);
+  });
+
+  it('refuses a weight that would become infinite, by name', async () => {
+    const model = new RecNext(resolveRecNext('recnext_m0', TINY));
+    const state = model.stateDict();
+    model.dispose();
+    state.get('stem.stem.0.conv.weight')!.data[0] = 70_000;
+    const weights = join(folder, 'large.safetensors');
+    await writeSafetensors(weights, state);
+    for (const to of ['layers', 'pth', 'safetensors'] as const) {
+      const convert = convertCheckpoint({
+        weights,
+        output: join(folder, to),
+        to,
+        quantize: 'float16',
+        imgSize: 32,
+      });
+      await expect(convert).rejects.toThrow(
+        /stem\.stem\.0\.conv\.weight: 70000 does not fit into float16, whose largest number is 65504/,
+      );
+      expect(existsSync(join(folder, to))).toBe(false);
+    }
+  });
+
   it('goes into a folder for a model hub, with a card of what was measured', async () => {
     const model = new RecNext(resolveRecNext('recnext_m0', TINY));
     const weights = join(folder, 'w.safetensors');
@@ -400,14 +441,13 @@ describeBackends(['cpu'], 'a smaller LayersModel', () => {
     );
   });
 
-  it('is for LayersModels only', async () => {
-    const convert = convertCheckpoint({
-      weights: 'x',
-      output: join(folder, 'o'),
-      to: 'pth',
-      quantize: 'uint8',
-    });
-    await expect(convert).rejects.toThrow(/are for --to layers and --to hub, found --to pth/);
+  it.each([
+    [{ to: 'pth', quantize: 'uint8' }, /--to pth takes --quantize float16, bfloat16, found uint8/],
+    [{ to: 'layers', quantize: 'bfloat16' }, /--to layers takes --quantize float16, uint8, uint16, found bf/],
+    [{ to: 'safetensors', shardBytes: 1 }, /--shard-size is for --to layers and --to hub, found --to safe/],
+  ] as const)('is only what its format knows: %o', async (options, message) => {
+    const convert = convertCheckpoint({ weights: 'x', output: join(folder, 'o'), ...options });
+    await expect(convert).rejects.toThrow(message);
   });
 });
 

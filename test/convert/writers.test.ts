@@ -7,6 +7,7 @@ import { readCheckpoint } from '../../src/convert/checkpoint.js';
 import { openCheckpoint, writeSafetensors, writeTorch } from '../../src/convert/files.js';
 import { crc32, crc32Portable } from '../../src/convert/read/crc32.js';
 import { bufferSource } from '../../src/convert/source/byte-source.js';
+import { narrow } from '../../src/convert/write/half-precision.js';
 import { encodeSafetensors } from '../../src/convert/write/safetensors.js';
 import type { HostTensor, StateDict } from '../../src/models/state-dict.js';
 
@@ -158,6 +159,44 @@ for mmap in (False, True):
       expect(read.find(([name]) => name === 'flags')![1]).toBe('torch.bool');
     }
   }, 120_000);
+});
+
+describe.skipIf(torch.status !== 0)(`16-bit floats read in Python (${reason})`, () => {
+  it.each(['float16', 'bfloat16'] as const)(
+    '%s: the type, and the bits that torch itself rounds to',
+    async (type) => {
+      const values = Float32Array.from({ length: 4000 }, (_, i) => Math.sin(i * 1.7) * 10 ** ((i % 13) - 8));
+      const state: StateDict = new Map<string, HostTensor>([
+        ['w', { shape: [40, 100], data: values }],
+        ['counter', { shape: [], data: BigInt64Array.of(7n) }],
+      ]);
+      const [full, pth, safe] = ['full.pth', `${type}.pth`, `${type}.safetensors`].map((f) =>
+        join(folder, f),
+      ) as [string, string, string];
+      await writeTorch(full, state);
+      await writeTorch(pth, narrow(state, type));
+      await writeSafetensors(safe, narrow(state, type));
+      const script = `
+import json, sys, struct, torch
+full, pth, safe, kind = sys.argv[1:]
+dtype = getattr(torch, kind)
+expected = torch.load(full, weights_only=True)['w'].to(dtype)
+read = torch.load(pth, weights_only=True)
+raw = open(safe, 'rb').read()
+size = struct.unpack('<Q', raw[:8])[0]
+entry = json.loads(raw[8:8 + size])['w']
+begin, end = entry['data_offsets']
+stored = torch.frombuffer(bytearray(raw[8 + size + begin:8 + size + end]), dtype=dtype).reshape(entry['shape'])
+print(read['w'].dtype == dtype, torch.equal(read['w'], expected), torch.equal(stored, expected), entry['dtype'],
+      read['counter'].dtype, read['counter'].item())`;
+      const out = execFileSync(PYTHON, ['-c', script, full, pth, safe, type], { encoding: 'utf8' }).trim();
+      expect(out).toBe(`True True True ${type === 'float16' ? 'F16' : 'BF16'} torch.int64 7`);
+      const { tensors } = await openCheckpoint(pth);
+      expect(tensors.get('w')).toMatchObject({ type, shape: [40, 100] });
+      expect(tensors.get('w')!.data).toEqual((await openCheckpoint(safe)).tensors.get('w')!.data);
+    },
+    120_000,
+  );
 });
 
 describe('checksums', () => {

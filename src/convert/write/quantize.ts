@@ -1,4 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
+import { halfPrecision } from './half-precision.js';
 
 export const QUANTIZATIONS = ['float16', 'uint8', 'uint16'] as const;
 export type Quantization = (typeof QUANTIZATIONS)[number];
@@ -19,7 +20,7 @@ export function quantize(
 ): StoredWeight {
   const plain = { name, shape, dtype: 'float32' as const };
   if (to === 'float16') {
-    const data = new Uint8Array(Uint16Array.from(values, float16Bits).buffer);
+    const data = new Uint8Array(halfPrecision(name, values, 'float16').buffer);
     return { spec: { ...plain, quantization: { dtype: 'float16' } }, data };
   }
   if (shape.length < 2) return { spec: plain, data: new Uint8Array(values.slice().buffer) };
@@ -44,27 +45,4 @@ function affineRange(values: Float32Array, levels: number): { scale: number; min
   if (min === max) return { scale: 1, min };
   const scale = (max - min) / levels;
   return { scale, min: min <= 0 && max >= 0 ? -Math.round(-min / scale) * scale : min };
-}
-
-const view = new DataView(new ArrayBuffer(4));
-
-/** The half-precision number nearest to a float32 (ties to even), as its 16 bits; too large: infinity. */
-export function float16Bits(value: number): number {
-  view.setFloat32(0, value);
-  const bits = view.getUint32(0);
-  const sign = (bits >>> 16) & 0x8000;
-  const magnitude = bits & 0x7fffffff;
-  if (magnitude > 0x7f800000) return sign | 0x7e00;
-  // 65520 and above round to infinity.
-  if (magnitude >= 0x477ff000) return sign | 0x7c00;
-  if (magnitude >= 0x38800000) return sign | roundHalfEven((magnitude - 0x38000000) / 0x2000);
-  // Below 2^-14: multiples of 2^-24.
-  return sign | roundHalfEven(Math.abs(value) * 2 ** 24);
-}
-
-function roundHalfEven(x: number): number {
-  const down = Math.floor(x);
-  const rest = x - down;
-  if (rest !== 0.5) return rest < 0.5 ? down : down + 1;
-  return down + (down % 2);
 }

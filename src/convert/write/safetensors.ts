@@ -19,10 +19,11 @@ const NAMES: Readonly<Record<TensorType, string>> = {
   bool: 'BOOL',
 };
 
-/** The type to write: what the array holds; bool is the only type that shares its array with another. */
-export function storedType(tensor: HostTensor): TensorType {
-  const type = typeOf(tensor.data);
-  return type === 'uint8' && tensor.type === 'bool' ? 'bool' : type;
+/** The type to write: what the array holds. Booleans and the 16-bit floats share theirs with whole numbers. */
+export function storedType({ data, type }: HostTensor): TensorType {
+  const held = typeOf(data);
+  if (held === 'uint8' && type === 'bool') return 'bool';
+  return held === 'uint16' && (type === 'float16' || type === 'bfloat16') ? type : held;
 }
 
 /** Every tensor's values must fill its shape. */

@@ -24,6 +24,8 @@ const PADDING_ID = 0x4246;
 const STORAGES: Readonly<Partial<Record<TensorType, string>>> = {
   float64: 'DoubleStorage',
   float32: 'FloatStorage',
+  float16: 'HalfStorage',
+  bfloat16: 'BFloat16Storage',
   int64: 'LongStorage',
   int32: 'IntStorage',
   int16: 'ShortStorage',
