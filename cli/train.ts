@@ -1,11 +1,17 @@
 import { Option, type Command } from 'commander';
 import { optionName, runConfigSchema, type RunConfigKey } from '../src/train/config.js';
+import { PRESETS } from '../src/train/preset-names.js';
 import { addComputeOptions, number, type ComputeOptions } from './shared/options.js';
 import { Output } from './shared/output.js';
 
 export interface TrainCommandOptions extends ComputeOptions {
   config?: string;
+  preset?: string;
+  printConfig?: boolean;
   resume?: string;
+  forceResume?: boolean;
+  dryRun?: boolean;
+  findBatchSize?: boolean;
 }
 
 /** Options that `addComputeOptions` brings. */
@@ -19,8 +25,16 @@ export function registerTrainCommand(program: Command): void {
       'Trains a model by the recipe of the reference: AdamW, cosine schedule, label smoothing, moving average of the weights, hard distillation from a ' +
         'teacher. The run folder holds everything needed to go on or to explain the result. Ctrl-C ends a run cleanly.',
     )
-    .option('--config <file>', 'YAML file of options; options on the command line win over it')
-    .option('--resume <path>', 'run folder, or its last checkpoint, to go on from');
+    .option('--preset <name>', `options made ready: ${Object.keys(PRESETS).join(', ')}`)
+    .option('--config <file>', 'YAML file of options; wins over the preset, the command line wins over both')
+    .option('--print-config', 'print the configuration that all this gives, as YAML, and do nothing')
+    .option('--dry-run', 'say what would be done, with five real steps to measure it; write nothing')
+    .option('--find-batch-size', 'find the largest batch that fits into memory, by trying; write nothing')
+    .option(
+      '--resume <path>',
+      "run folder, its last checkpoint, or a checkpoint of the reference's main.py, to go on from",
+    )
+    .option('--force-resume', 'go on although data or options changed, where that is safe');
   for (const key of Object.keys(runConfigSchema.shape) as RunConfigKey[])
     if (!COMMON.includes(key)) for (const option of optionsOf(key)) command.addOption(option);
   addComputeOptions(command).action(async (options: TrainCommandOptions) => {
@@ -75,6 +89,8 @@ function optionsOf(key: RunConfigKey): Option[] {
           number()(item),
         ]),
       ];
+    case 'array':
+      return [make(`--${name} <${value}...>`, text)];
     case 'enum':
       return [make(`--${name} <name>`, text).choices(Object.values(def.entries ?? {}))];
     default:

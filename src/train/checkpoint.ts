@@ -97,8 +97,8 @@ export async function loadCheckpoint(path: string, state: TrainingState): Promis
   model.loadStateDict(await readTensors(file(FILES.model)), { source: file(FILES.model) });
   assignVariables(optimizer.state(), await readTensors(file(FILES.optimizer)), file(FILES.optimizer));
   optimizer.steps = saved.updates;
-  const { version: _version, model: _model, samples: _samples, ...restored } = saved;
-  Object.assign(progress, restored satisfies RunProgress);
+  for (const key of Object.keys(progress) as (keyof RunProgress)[])
+    Object.assign(progress, { [key]: saved[key] });
 }
 
 async function readState(path: string): Promise<z.output<typeof stateSchema>> {

@@ -3,7 +3,8 @@ import { parse, stringify, YAMLParseError } from 'yaml';
 import type { z } from 'zod';
 import { UsageError } from '../errors.js';
 import { didYouMean } from '../suggest.js';
-import { optionName, runConfigSchema, type RunConfig } from './config.js';
+import { checkTogether } from './check-config.js';
+import { optionName, runConfigSchema, type RunConfig, type RunConfigKey } from './config.js';
 
 /** Options by their camel-case key, unchecked, and where they come from. */
 export interface ConfigLayer {
@@ -88,25 +89,6 @@ function describeIssue(issue: z.core.$ZodIssue): string {
   return text.charAt(0).toLowerCase() + text.slice(1);
 }
 
-function checkTogether(config: RunConfig): RunConfig {
-  if (config.warmupEpochs >= config.epochs && config.epochs > 0 && config.warmupEpochs > 0)
-    throw new UsageError(
-      `A warm-up of ${config.warmupEpochs} epochs leaves nothing of a run of ${config.epochs}: lower --warmup-epochs or raise --epochs.`,
-    );
-  if (config.teacherModel !== undefined && config.teacherPath === undefined)
-    throw new UsageError(
-      `The teacher ${config.teacherModel} needs its weights: give them with --teacher-path.`,
-    );
-  if (config.teacherPath === undefined && (config.distillationType ?? 'none') !== 'none')
-    throw new UsageError(
-      `--distillation-type ${config.distillationType} needs a teacher: give its weights with --teacher-path.`,
-    );
-  return {
-    ...config,
-    distillationType: config.distillationType ?? (config.teacherPath === undefined ? 'none' : 'hard'),
-  };
-}
-
 /** The text of config.yaml: every option by its name, in the order of the schema. */
 export function formatConfig(config: RunConfig): string {
   const entries = Object.keys(runConfigSchema.shape).map((key) => [
@@ -114,4 +96,16 @@ export function formatConfig(config: RunConfig): string {
     config[key as keyof RunConfig],
   ]);
   return stringify(Object.fromEntries(entries.filter(([, value]) => value !== undefined)));
+}
+
+/** The whole configuration for people: a line for each group of options, options without a value left out. */
+export function describeConfig(config: RunConfig): string[] {
+  const groups = new Map<string, string[]>();
+  for (const [key, schema] of Object.entries(runConfigSchema.shape)) {
+    const value = config[key as RunConfigKey];
+    if (value === undefined) continue;
+    const { group = '' } = schema.meta() ?? {};
+    groups.set(group, [...(groups.get(group) ?? []), `${optionName(key)} ${[value].flat().join(' ')}`]);
+  }
+  return [...groups].map(([group, options]) => `${group}: ${options.join(', ')}`);
 }

@@ -2,25 +2,22 @@ import type { FetchOptions } from '../runtime/fetch/fetch-options.js';
 import { weightsLabel } from '../convert/hub/resolve-weights.js';
 import { loadModel } from '../convert/load-weights.js';
 import { timmConfig } from '../convert/write/timm-config.js';
-import {
-  createLoader,
-  evalTransform,
-  openDataset,
-  shuffleSampler,
-  trainTransform,
-  type Dataset,
-} from '../data/index.js';
+import type { Dataset } from '../data/index.js';
 import { UsageError, UserError } from '../errors.js';
 import { requireSameClasses } from '../eval/classes.js';
 import { buildModel, type RecNext, type RegNet, smallInputNotice } from '../models/index.js';
+import { loadClassWeights } from './class-weights.js';
 import type { RunConfig } from './config.js';
+import { runNotices } from './notices.js';
+import { createLoaders, openTraining, openValidation, type LeftOut } from './train-data.js';
 import type { TrainParts } from './train.js';
 
-/** The evaluation batch is 1.5 times the training batch, as in the reference. */
-const EVAL_BATCH = 1.5;
-
 /** Who hears of what is prepared. */
-export type PrepareHooks = FetchOptions & { readonly notice: (line: string) => void };
+export type PrepareHooks = FetchOptions & {
+  readonly notice: (line: string) => void;
+  /** Names of samples that are left out, because they cannot be read. */
+  readonly leaveOut?: LeftOut;
+};
 
 /** Everything of a run but its folder. */
 export type PreparedRun = Omit<TrainParts, 'config' | 'folder' | 'checkpoint'>;
@@ -36,63 +33,28 @@ export async function prepareRun(
   checkpoint: string | undefined,
   hooks: PrepareHooks,
 ): Promise<PreparedRun> {
-  const { notice } = hooks;
-  const data = await openDataset(config.data, { split: 'train', numClasses: config.numClasses });
-  if (data.length < config.batchSize)
-    throw new UserError(
-      `${data.source} has ${data.length} images, fewer than one batch of ${config.batchSize}: lower --batch-size.`,
-    );
-  if (data.numClasses < 2)
-    throw new UserError(
-      `${data.source} has ${data.numClasses} class: a classifier needs two or more to tell apart.`,
-    );
-  const val = await openValidation(config, data, notice);
+  const { notice, leaveOut } = hooks;
+  const data = await openTraining(config, leaveOut);
+  const val = await openValidation(config, data, notice, leaveOut);
   const model = await studentOf(config, data.numClasses, checkpoint, hooks);
   const small = smallInputNotice(model);
   if (small !== undefined) notice(small);
   const teacher = await teacherOf(config, data, hooks);
-  announceMissing(config, notice);
-  announceSlowAverage(config, Math.floor(data.length / config.batchSize), notice);
+  const loaders = createLoaders(config, model.dataConfig, data, val);
+  runNotices(config, loaders.train.steps).forEach(notice);
 
-  const images = { ...model.dataConfig, inputSize: [3, config.inputSize, config.inputSize] as const };
   const classes = data.classes;
   return {
     model,
     teacher,
-    train: createLoader(data, {
-      batchSize: config.batchSize,
-      transform: trainTransform({ ...images, scale: config.scale, ratio: config.ratio, hflip: config.hflip }),
-      sampler: shuffleSampler(data.length, config.seed),
-      seed: config.seed,
-      dropLast: true,
-    }),
-    val:
-      val &&
-      createLoader(val, {
-        batchSize: Math.floor(EVAL_BATCH * config.batchSize),
-        transform: evalTransform(images),
-      }),
+    ...loaders,
+    classWeights:
+      config.classWeights === undefined ? undefined : await loadClassWeights(config.classWeights, data),
     weightFiles: {
       'config.json': JSON.stringify(timmConfig(model.config, classes), undefined, 2) + '\n',
       ...(classes && { 'classes.txt': classes.map((name) => name + '\n').join('') }),
     },
   };
-}
-
-/** The images of `--val`; without it, the validation split of the data where there is one. */
-async function openValidation(
-  config: RunConfig,
-  data: Dataset,
-  notice: (line: string) => void,
-): Promise<Dataset | undefined> {
-  const options = { split: 'val', numClasses: data.numClasses } as const;
-  if (config.val === undefined && data.split === undefined) {
-    notice('no validation images: give them with --val to see how well the model does.');
-    return undefined;
-  }
-  const val = await openDataset(config.val ?? config.data, options);
-  requireSameClasses(data.classes, data.source, val.classes, val.source);
-  return val;
 }
 
 async function studentOf(
@@ -151,28 +113,4 @@ async function teacherOf(
     );
   requireSameClasses(classNames, teacher, data.classes, data.source);
   return model;
-}
-
-/** What the reference's recipe has and this version has not: said once, so that nobody takes a run for the whole recipe. */
-function announceMissing({ distillationType }: RunConfig, notice: (line: string) => void): void {
-  notice(
-    'not yet part of this version: repeated augmentation, RandAugment (rand-m9-mstd0.5-inc1), Mixup 0.8 and CutMix 1.0, random erasing 0.25. ' +
-      'This run uses random crops and flips, and label smoothing in place of mixed targets.',
-  );
-  if (distillationType === 'none')
-    notice('no distillation: the reference distils (hard); give a teacher with --teacher-path to do so.');
-}
-
-/** An average over far more steps than the run has stays near the first, random weights. */
-function announceSlowAverage(
-  { modelEma, modelEmaDecay, epochs }: RunConfig,
-  stepsOfEpoch: number,
-  notice: (line: string) => void,
-): void {
-  const horizon = 1 / (1 - modelEmaDecay);
-  const steps = epochs * stepsOfEpoch;
-  if (!modelEma || horizon <= steps / 2) return;
-  notice(
-    `the moving average (decay ${modelEmaDecay}) looks back over about ${Math.round(horizon)} steps, the run has ${steps}: lower --model-ema-decay.`,
-  );
 }

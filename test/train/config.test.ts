@@ -1,10 +1,18 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { optionName, runConfigSchema } from '../../src/train/config.js';
-import { flagLayer, formatConfig, mergeConfig, readConfigFile } from '../../src/train/load-config.js';
+import {
+  describeConfig,
+  flagLayer,
+  formatConfig,
+  mergeConfig,
+  readConfigFile,
+} from '../../src/train/load-config.js';
+import { PRESETS } from '../../src/train/preset-names.js';
+import { readPreset } from '../../src/train/presets.js';
 
 let dir: string;
 beforeEach(async () => {
@@ -21,17 +29,21 @@ const flags = (values: object) => mergeConfig(flagLayer({ model: 'recnext_m0', d
 
 describe('configuration of a run', () => {
   it("has the reference's defaults", () => {
-    expect(flags({})).toEqual({
+    // `recipe.md` of the specification, and what it says nothing of.
+    expect(flags({})).toMatchObject({
       model: 'recnext_m0',
       data: 'd',
       inputSize: 224,
       epochs: 300,
       batchSize: 256,
+      gradAccumSteps: 1,
       saveFreq: 1,
+      checkpointHist: 3,
       seed: 0,
       opt: 'adamw',
       optEps: 1e-8,
       optBetas: [0.9, 0.999],
+      momentum: 0.9,
       weightDecay: 0.025,
       clipGrad: 0.02,
       clipMode: 'agc',
@@ -40,17 +52,37 @@ describe('configuration of a run', () => {
       warmupLr: 1e-6,
       minLr: 1e-5,
       warmupEpochs: 5,
+      cooldownEpochs: 10,
       modelEma: true,
       modelEmaDecay: 0.99996,
+      aa: 'rand-m9-mstd0.5-inc1',
+      colorJitter: 0.4,
+      trainInterpolation: 'bicubic',
+      repeatedAug: true,
+      threeAugment: false,
       scale: [0.08, 1],
       ratio: [3 / 4, 4 / 3],
       hflip: 0.5,
+      reprob: 0.25,
+      remode: 'pixel',
+      recount: 1,
+      resplit: false,
+      mixup: 0.8,
+      cutmix: 1,
+      mixupProb: 1,
+      mixupSwitchProb: 0.5,
+      mixupMode: 'batch',
+      mixupOffEpoch: 0,
       smoothing: 0.1,
       distillationType: 'none',
       distillationAlpha: 0.5,
       distillationTau: 1,
       drop: 0,
       setBnEval: false,
+      onNan: 'stop',
+      tensorboard: expect.any(Boolean) as boolean,
+      tbHistograms: expect.anything() as never,
+      tbImages: expect.anything() as never,
     });
   });
 
@@ -94,6 +126,12 @@ describe('configuration of a run', () => {
     [{ epochs: 2.5 }, '--epochs: expected int, found 2.5.'],
     [{ lr: -1 }, '--lr: expected number to be >=0, found -1.'],
     [{ clipMode: 'agcc' }, '--clip-mode: expected one of "agc"|"norm"|"value", found "agcc".'],
+    [{ batchSize: 7 }, 'Mixup and CutMix mix images in pairs: --batch-size 7 is odd'],
+    [{ cutmixMinmax: [0.8, 0.2] }, '--cutmix-minmax: expected the smaller share first, found 0.8 0.2.'],
+    [{ progressive: ['0:160', '300:192'] }, 'the run has 300 epochs, the last is 299'],
+    [{ progressive: ['2:160'] }, '--progressive 2:160: expected epoch 0 first, found 2.'],
+    [{ progressive: ['0:160', '0:192'] }, 'expected an epoch of 1 or more, found 0.'],
+    [{ progressive: ['160'] }, '--progressive: expected EPOCH:SIZE, found ["160"].'],
     [{ epochs: 5 }, 'A warm-up of 5 epochs leaves nothing of a run of 5'],
     [
       { teacherModel: 'recnext_m1' },
@@ -120,6 +158,53 @@ describe('configuration of a run', () => {
     expect(() => mergeConfig(layer)).toThrow(`${path}: epochs: expected number, found "many".`);
     await expect(readConfigFile(join(dir, 'none.yaml'))).rejects.toThrow(
       /Cannot read the configuration .*none\.yaml/,
+    );
+  });
+});
+
+describe('presets', () => {
+  const model = flagLayer({ model: 'recnext_m0', data: 'd' });
+
+  it.each(Object.keys(PRESETS))('%s is a valid configuration', async (name) => {
+    const preset = await readPreset(name);
+    const config = mergeConfig(preset, model);
+    for (const [key, value] of Object.entries(preset.values))
+      expect(config[key as keyof typeof config]).toEqual(value);
+  });
+
+  it('reference-300e is what runs without a preset', async () => {
+    expect(mergeConfig(await readPreset('reference-300e'), model)).toEqual(mergeConfig(model));
+  });
+
+  it('gives way to a file and to flags', async () => {
+    const path = await file('lr: 0.5\nepochs: 12\n');
+    const config = mergeConfig(
+      await readPreset('cpu-small'),
+      await readConfigFile(path),
+      flagLayer({ model: 'm', data: 'd', epochs: 4 }),
+    );
+    expect(config).toMatchObject({ inputSize: 32, lr: 0.5, epochs: 4 });
+  });
+
+  it('every file of the folder is listed, and a wrong name is explained', async () => {
+    const files = await readdir(new URL('../../presets', import.meta.url));
+    expect(files.sort()).toEqual(
+      Object.keys(PRESETS)
+        .map((name) => `${name}.yaml`)
+        .sort(),
+    );
+    await expect(readPreset('cpu-smal')).rejects.toThrow(
+      'There is no preset "cpu-smal". Did you mean "cpu-small"? Presets: reference-300e,',
+    );
+  });
+});
+
+describe('configuration for people', () => {
+  it('says every option by group, and leaves out those without a value', () => {
+    const lines = describeConfig(flags({ freeze: ['stem', 'stages.0'] }));
+    expect(lines.join('\n')).toContain('opt-betas 0.9 0.999');
+    expect(lines.find((line) => line.startsWith('Fine-tuning:'))).toBe(
+      'Fine-tuning: freeze stem stages.0, set-bn-eval false',
     );
   });
 });

@@ -1,0 +1,52 @@
+import { isMixing } from '../data/mixing/index.js';
+import type { RunConfig } from './config.js';
+
+/** What a user may not expect of a run, a line each. */
+export function runNotices(config: RunConfig, batchesOfEpoch: number): string[] {
+  return [
+    ...noDistillation(config),
+    ...peakNotReached(config),
+    ...slowAverage(config, batchesOfEpoch),
+    ...smallPictures(config),
+  ];
+}
+
+function noDistillation({ distillationType }: RunConfig): string[] {
+  return distillationType === 'none'
+    ? ['no distillation: the reference distils (hard); give a teacher with --teacher-path to do so.']
+    : [];
+}
+
+/** Epoch e runs at the rate of e - 1: the warm-up ends one epoch later than its name says. */
+function peakNotReached({ epochs, warmupEpochs, lr }: RunConfig): string[] {
+  return warmupEpochs > 0 && epochs < warmupEpochs + 2
+    ? [
+        `the learning rate ${lr} is never reached: after ${warmupEpochs} epochs of warm-up it is that of epoch ${warmupEpochs + 1}, ` +
+          `and the run has ${epochs}. Lower --warmup-epochs or raise --epochs.`,
+      ]
+    : [];
+}
+
+/** An average over far more steps than the run has stays near the first, random weights. */
+function slowAverage(
+  { modelEma, modelEmaDecay, epochs, gradAccumSteps }: RunConfig,
+  batchesOfEpoch: number,
+): string[] {
+  const horizon = 1 / (1 - modelEmaDecay);
+  const updates = epochs * Math.ceil(batchesOfEpoch / gradAccumSteps);
+  return modelEma && horizon > updates / 2
+    ? [
+        `the moving average (decay ${modelEmaDecay}) looks back over about ${Math.round(horizon)} updates, the run has ${updates}: lower --model-ema-decay.`,
+      ]
+    : [];
+}
+
+/** Options of the recipe that were found on photographs of 224 pixels. */
+function smallPictures(config: RunConfig): string[] {
+  const { inputSize, aa, reprob } = config;
+  return inputSize <= 32 && (aa !== 'none' || reprob > 0 || isMixing(config))
+    ? [
+        `images of ${inputSize} pixels with the augmentation and mixing of the ImageNet recipe: --preset cpu-small goes without them.`,
+      ]
+    : [];
+}

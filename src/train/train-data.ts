@@ -1,0 +1,96 @@
+import {
+  createLoader,
+  evalTransform,
+  openDataset,
+  shuffleSampler,
+  trainTransform,
+  type Dataset,
+  type ImageTransform,
+  type Loader,
+} from '../data/index.js';
+import { UserError } from '../errors.js';
+import { requireSameClasses } from '../eval/classes.js';
+import type { DataConfig } from '../models/index.js';
+import type { RunConfig } from './config.js';
+import { firstBatches } from './overfit.js';
+import { holdOut, without } from './hold-out.js';
+import { parseProgressive, progressiveLoader } from './progressive.js';
+
+/** The evaluation batch is 1.5 times the training batch, as in the reference. */
+const EVAL_BATCH = 1.5;
+
+/** Names of samples that are left out, because they cannot be read. */
+export type LeftOut = ReadonlySet<string>;
+
+/** Opens `--data`. Throws UserError for data that no classifier can be trained on. */
+export async function openTraining(config: RunConfig, leaveOut: LeftOut = new Set()): Promise<Dataset> {
+  const all = without(
+    await openDataset(config.data, { split: 'train', numClasses: config.numClasses }),
+    leaveOut,
+  );
+  const data = isHeldOut(config, all) ? holdOut(all, config.valSplit).train : all;
+  if (data.length < config.batchSize)
+    throw new UserError(
+      `${data.source} has ${data.length} images, fewer than one batch of ${config.batchSize}: lower --batch-size.`,
+    );
+  if (data.numClasses < 2)
+    throw new UserError(
+      `${data.source} has ${data.numClasses} class: a classifier needs two or more to tell apart.`,
+    );
+  return data;
+}
+
+/** Whether the validation images are a share of the training images. */
+function isHeldOut({ val, valSplit }: RunConfig, { split }: Dataset): boolean {
+  return valSplit > 0 && val === undefined && split === undefined;
+}
+
+/**
+ * The images of `--val`; without it, the validation split of the data where there is one; without that, the share of the training images
+ * that `--val-split` keeps apart.
+ *
+ * @param data what it must agree with, where that is known
+ */
+export async function openValidation(
+  config: RunConfig,
+  data: Pick<Dataset, 'source'> & Partial<Pick<Dataset, 'classes' | 'numClasses'>>,
+  notice: (line: string) => void,
+  leaveOut: LeftOut = new Set(),
+): Promise<Dataset | undefined> {
+  const options = { split: 'val', numClasses: data.numClasses } as const;
+  const val = without(await openDataset(config.val ?? config.data, options), leaveOut);
+  if (isHeldOut(config, val)) return holdOut(val, config.valSplit).val;
+  if (config.val === undefined && val.split === undefined) {
+    notice('no validation images: give them with --val to see how well the model does.');
+    return undefined;
+  }
+  requireSameClasses(data.classes, data.source, val.classes, val.source);
+  return val;
+}
+
+/** The batches of a run: to train on, by the recipe's augmentation, and to score. */
+export function createLoaders(
+  config: RunConfig,
+  modelData: DataConfig,
+  data: Dataset,
+  val: Dataset | undefined,
+): { train: Loader; val: Loader | undefined } {
+  const imagesOf = (size: number) => ({ ...modelData, inputSize: [3, size, size] as const });
+  const evaluated = evalTransform(imagesOf(config.inputSize));
+  if (config.overfitBatches !== undefined) return firstBatches(config, data, evaluated);
+  const trained = (size: number): ImageTransform => trainTransform({ ...config, ...imagesOf(size) });
+  return {
+    train: progressiveLoader(parseProgressive(config), (size) =>
+      createLoader(data, {
+        batchSize: config.batchSize,
+        transform: trained(size),
+        sampler: shuffleSampler(data.length, config.seed),
+        seed: config.seed,
+        dropLast: true,
+      }),
+    ),
+    val:
+      val &&
+      createLoader(val, { batchSize: Math.floor(EVAL_BATCH * config.batchSize), transform: evaluated }),
+  };
+}
