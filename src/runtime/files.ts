@@ -75,8 +75,8 @@ async function renameInto(from: string, to: string): Promise<void> {
   }
 }
 
-/** Makes a rename survive a power cut. Windows and some network disks cannot sync a folder; there the file itself is. */
-async function syncFolder(folder: string): Promise<void> {
+/** Makes the names in a folder survive a power cut. Windows and some network disks cannot; there the files themselves do. */
+export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r').catch(() => undefined);
   await handle?.sync().catch(() => undefined);
   await handle?.close();

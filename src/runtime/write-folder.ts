@@ -1,13 +1,14 @@
 import { existsSync } from 'node:fs';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { writeError } from './files.js';
+import { syncFolder, writeError } from './files.js';
+import { removeLeftovers, replaced, unfinished } from './leftovers.js';
 
 const TEMPORARY = /\.tmp-\d+$/;
 
 /**
  * Fills a new folder and gives it its name only when everything in it is on the disk: a crash at any moment leaves the
- * whole folder or none of that name.
+ * whole folder or none of that name. What a crash left of an earlier attempt is removed.
  *
  * @param replace what to do with a folder of that name that is already there: leave it as it is (default), or put the
  *   new one in its place
@@ -17,8 +18,9 @@ export async function writeFolder(
   fill: (temporary: string) => Promise<void>,
   { replace = false }: { replace?: boolean } = {},
 ): Promise<void> {
+  await removeLeftovers(path);
   if (!replace && existsSync(path)) return;
-  const temporary = `${path}.tmp-${process.pid}`;
+  const temporary = path + unfinished();
   try {
     await makeEmpty(temporary).catch(async (error: unknown) => {
       throw await writeError(error, path, 0);
@@ -41,7 +43,7 @@ async function makeEmpty(folder: string): Promise<void> {
 /** A folder cannot be renamed over one that is not empty: the old one steps aside first. */
 async function putInPlace(temporary: string, path: string): Promise<void> {
   if (!existsSync(path)) return rename(temporary, path);
-  const old = `${path}.old.tmp-${process.pid}`;
+  const old = path + replaced();
   await rename(path, old);
   try {
     await rename(temporary, path);
@@ -76,16 +78,5 @@ async function sync(path: string): Promise<void> {
     await file.sync();
   } finally {
     await file.close();
-  }
-}
-
-/** Makes the names in a folder durable. Windows has no such call and refuses to open a folder. */
-async function syncFolder(path: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }
