@@ -53,7 +53,14 @@ function run(command, args) {
 const CONTENDERS = {
   ours: () => {
     const out = ['-o', join(folder, 'ours'), '--fuse', '--no-verify', '--quiet'];
-    return run(process.execPath, ['--import', REPORT, join(dist, 'cli/main.js'), 'convert', checkpoint, ...out]);
+    return run(process.execPath, [
+      '--import',
+      REPORT,
+      join(dist, 'cli/main.js'),
+      'convert',
+      checkpoint,
+      ...out,
+    ]);
   },
   python: () => run(python, ['-c', CONVERT, checkpoint, join(folder, 'python')]),
 };
@@ -71,7 +78,9 @@ try {
   execFileSync(python, ['-c', MAKE, checkpoint], {
     input: JSON.stringify(weights.map(([name, { shape, layout }]) => [name, shape, layout])),
   });
-  console.log(`Node.js ${process.version}; ${(statSync(checkpoint).size / 1e6).toFixed(1)} MB in ${weights.length} tensors`);
+  console.log(
+    `Node.js ${process.version}; ${(statSync(checkpoint).size / 1e6).toFixed(1)} MB in ${weights.length} tensors`,
+  );
   const results = { ours: [], python: [] };
   // The first of each warms the page cache and is not counted.
   for (let i = 0; i <= Number(options.runs); i++) {

@@ -43,7 +43,8 @@ const MAX_DEFLATE_RATIO = 1032;
 export const zipCorrupt = (where: string, message: string, cause?: unknown): CheckpointError =>
   new CheckpointError('corrupt', where, `the zip archive is damaged or forged: ${message}`, { cause });
 
-const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+const viewOf = (bytes: Uint8Array): DataView =>
+  new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 /** A 64-bit number; beyond 2^53 it is not exact, and no file is so long. */
 const u64 = (view: DataView, at: number): number => Number(view.getBigUint64(at, true));
@@ -76,7 +77,11 @@ async function findDirectory(source: ByteSource): Promise<Extent> {
   }
   const end64 = locator - END64.length;
   const position = source.size - tailLength + end64;
-  const extent = { count: u64(tail, end64 + 32), length: u64(tail, end64 + 40), offset: u64(tail, end64 + 48) };
+  const extent = {
+    count: u64(tail, end64 + 32),
+    length: u64(tail, end64 + 40),
+    offset: u64(tail, end64 + 48),
+  };
   const agrees =
     tail.getUint32(end64, true) === END64.signature &&
     u64(tail, end64 + 4) === END64.length - 12 &&
@@ -114,7 +119,11 @@ async function withoutEnd(source: ByteSource): Promise<CheckpointError> {
 }
 
 /** Sizes and offset that do not fit in four bytes stand in the extra field of zip64, those and no others, in this order. */
-function inExtraField(extra: Uint8Array, fields: readonly number[], fail: (message: string) => never): number[] {
+function inExtraField(
+  extra: Uint8Array,
+  fields: readonly number[],
+  fail: (message: string) => never,
+): number[] {
   const view = viewOf(extra);
   let wide: DataView | undefined;
   let at = 0;
@@ -127,7 +136,8 @@ function inExtraField(extra: Uint8Array, fields: readonly number[], fail: (messa
   let next = 0;
   return fields.map((field) => {
     if (field !== IN_EXTRA_FIELD) return field;
-    if (wide === undefined || next + 8 > wide.byteLength) return fail('its zip64 field is missing or too short');
+    if (wide === undefined || next + 8 > wide.byteLength)
+      return fail('its zip64 field is missing or too short');
     const value = u64(wide, next);
     next += 8;
     return value;
@@ -208,7 +218,11 @@ function parseEntry(
 }
 
 /** Entries may not share bytes with each other or with the directory, and nothing may stand before the first. */
-function withLimits(entries: readonly Omit<ZipEntry, 'limit'>[], directory: number, where: string): ZipEntry[] {
+function withLimits(
+  entries: readonly Omit<ZipEntry, 'limit'>[],
+  directory: number,
+  where: string,
+): ZipEntry[] {
   const sorted = [...entries].sort((a, b) => a.offset - b.offset);
   if (sorted[0] && sorted[0].offset !== 0)
     throw zipCorrupt(where, `${sorted[0].offset} bytes before the first entry`);

@@ -7,9 +7,14 @@ export function decodeName(raw: Uint8Array, where: string): string {
   try {
     return utf8.decode(raw);
   } catch (cause) {
-    throw new CheckpointError('corrupt', where, 'the zip archive is damaged or forged: an entry name is no UTF-8', {
-      cause,
-    });
+    throw new CheckpointError(
+      'corrupt',
+      where,
+      'the zip archive is damaged or forged: an entry name is no UTF-8',
+      {
+        cause,
+      },
+    );
   }
 }
 

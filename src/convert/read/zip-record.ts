@@ -14,9 +14,11 @@ const MAX_EXTRA_FIELD = 0xffff;
 /** torch.save puts data on multiples of this: read from such a place on, tensors need not be moved. */
 const ALIGNMENT = 64;
 
-const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+const viewOf = (bytes: Uint8Array): DataView =>
+  new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
-const mismatch = (what: string): Error => new Error(`its local header has another ${what} than the directory`);
+const mismatch = (what: string): Error =>
+  new Error(`its local header has another ${what} than the directory`);
 
 /**
  * The data of an entry as it lies in the file, in one read with the headers around it, which are held against the directory.
@@ -34,7 +36,8 @@ export async function readRecord(source: ByteSource, entry: ZipEntry): Promise<U
   if (view.getUint16(6, true) !== flags) throw mismatch('set of flags');
   if (view.getUint16(8, true) !== method) throw mismatch('compression method');
   const sameName =
-    view.getUint16(26, true) === rawName.length && rawName.every((byte, i) => record[LOCAL_HEADER + i] === byte);
+    view.getUint16(26, true) === rawName.length &&
+    rawName.every((byte, i) => record[LOCAL_HEADER + i] === byte);
   if (!sameName) throw mismatch('name');
   const extra = LOCAL_HEADER + rawName.length;
   const start = extra + view.getUint16(28, true);
@@ -54,7 +57,8 @@ function sizesOf(header: DataView, extra: DataView): [packed: number, size: numb
   if (!sizes.includes(IN_EXTRA_FIELD)) return sizes;
   for (let at = 0; at + 4 <= extra.byteLength; at += 4 + extra.getUint16(at + 2, true)) {
     const length = extra.getUint16(at + 2, true);
-    if (extra.getUint16(at, true) !== ZIP64_FIELD || length < 16 || at + 4 + length > extra.byteLength) continue;
+    if (extra.getUint16(at, true) !== ZIP64_FIELD || length < 16 || at + 4 + length > extra.byteLength)
+      continue;
     return [Number(extra.getBigUint64(at + 12, true)), Number(extra.getBigUint64(at + 4, true))];
   }
   throw new Error('its local header lacks the sizes of zip64');
