@@ -1,13 +1,23 @@
 import sharp, { type Sharp, type SharpOptions } from 'sharp';
-import { UserError } from '../errors.js';
+import { UsageError, UserError } from '../errors.js';
 import type { RgbImage } from './rgb-image.js';
+import { decodeJpeg, turboJpeg } from './turbojpeg/index.js';
 
 /** Pillow refuses pictures of more pixels than this as decompression bombs (twice its `MAX_IMAGE_PIXELS`). */
 export const MAX_PIXELS = 2 * 89_478_485;
 
+/** Who decodes JPEG: `auto` is TurboJPEG where its library is found, else sharp. Both give the same bytes and the same errors. */
+export type JpegDecoder = 'auto' | 'sharp' | 'turbojpeg';
+
+export interface DecodeOptions {
+  /** Default: what the environment variable RECNEXT_JPEG says, else `auto`. */
+  readonly jpeg?: JpegDecoder;
+}
+
 /** What the files may be, by their first bytes: other formats of sharp's (SVG, PDF, …) would run far more code on foreign files. */
+const isJpeg = (b: Uint8Array): boolean => b[0] === 0xff && b[1] === 0xd8 && b[2] === 0xff;
 const SIGNATURES: readonly ((bytes: Uint8Array) => boolean)[] = [
-  (b) => b[0] === 0xff && b[1] === 0xd8 && b[2] === 0xff, // JPEG
+  isJpeg,
   (b) => ascii(b, 1, 4) === 'PNG' && b[0] === 0x89,
   (b) => ascii(b, 0, 4) === 'RIFF' && ascii(b, 8, 12) === 'WEBP',
   (b) => ascii(b, 0, 4) === 'GIF8',
@@ -22,12 +32,39 @@ const SIGNATURES: readonly ((bytes: Uint8Array) => boolean)[] = [
  * @param name what the file is called in messages.
  * @throws UserError when it is empty, no such image, truncated, damaged, or has more than {@link MAX_PIXELS} pixels.
  */
-export async function decodeImage(bytes: Uint8Array, name: string): Promise<RgbImage> {
+export async function decodeImage(
+  bytes: Uint8Array,
+  name: string,
+  { jpeg = defaultJpegDecoder() }: DecodeOptions = {},
+): Promise<RgbImage> {
   if (bytes.length === 0) throw new UserError(`${name} is empty (0 bytes): expected an image. Remove it.`);
   if (!SIGNATURES.some((matches) => matches(bytes)))
     throw new UserError(
       `${name} is not an image: expected JPEG, PNG, WebP or GIF, found ${firstBytes(bytes)}.`,
     );
+  if (isJpeg(bytes) && jpeg !== 'sharp') {
+    const image = await decodeJpeg(bytes, MAX_PIXELS);
+    if (image !== undefined) return image;
+    if (jpeg === 'turbojpeg') requireTurboJpeg();
+  }
+  return decodeWithSharp(bytes, name);
+}
+
+function defaultJpegDecoder(): JpegDecoder {
+  const choice = process.env.RECNEXT_JPEG || 'auto';
+  if (choice !== 'auto' && choice !== 'sharp' && choice !== 'turbojpeg')
+    throw new UsageError(`RECNEXT_JPEG: expected auto, sharp or turbojpeg, found "${choice}".`);
+  return choice;
+}
+
+function requireTurboJpeg(): void {
+  if (turboJpeg() === undefined)
+    throw new UserError(
+      'RECNEXT_JPEG=turbojpeg: the library libturbojpeg is not found. Install it (Debian: libturbojpeg0, macOS: jpeg-turbo), or leave the choice to auto.',
+    );
+}
+
+async function decodeWithSharp(bytes: Uint8Array, name: string): Promise<RgbImage> {
   // Pillow goes on after a decoder's warnings and fails where the data end too early: so does 'truncated'.
   const options: SharpOptions = { ignoreIcc: true, failOn: 'truncated', limitInputPixels: MAX_PIXELS };
   try {
@@ -42,7 +79,9 @@ export async function decodeImage(bytes: Uint8Array, name: string): Promise<RgbI
       return { width: info.width, height: info.height, data: gray16ToRgb(data) };
     }
     const { info, data } = await raw(image.removeAlpha());
-    return { width: info.width, height: info.height, data };
+    // A plain array: `slice` of a Buffer would give a view where everybody expects a copy.
+    const pixels = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    return { width: info.width, height: info.height, data: pixels };
   } catch (error) {
     throw new UserError(
       `cannot decode ${name} (${bytes.length} bytes): ${reason(error)}. Replace or remove it.`,

@@ -1,0 +1,2 @@
+export { decodeJpeg } from './decode-jpeg.js';
+export { turboJpeg } from './library.js';
