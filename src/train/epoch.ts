@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { LoadedBatch } from '../data/index.js';
 import { loadCheckpoint } from './checkpoint.js';
 import { lossError, nameList } from './loss-error.js';
+import { countedBatches } from './progress.js';
 import { learningRate } from './schedule.js';
 import type { BatchResult } from './step-runner.js';
 import type { TrainHooks, TrainParts } from './train.js';
@@ -32,15 +33,16 @@ const MAX_SKIPPED_IN_A_ROW = 10;
 /** Trains the epoch that `progress` stands in, from its next batch on. */
 export async function runEpoch(
   { config, train: source, folder }: TrainParts,
-  { state, runner, toBatch, watch }: Training,
+  training: Training,
   save: () => Promise<string>,
   { onStep, signal, warn = () => undefined }: TrainHooks,
 ): Promise<EpochEnd> {
+  const { state, runner, toBatch, watch } = training;
   const { progress, optimizer } = state;
   const { epoch } = progress;
   const { seed, gradAccumSteps, saveSteps = Infinity } = config;
   const lr = learningRate({ ...config, globalBatchSize: config.batchSize * gradAccumSteps }, epoch);
-  let inARow = 0;
+  let refused: Error | undefined;
 
   for await (const group of watch.timed(inGroups(source.epoch(epoch, progress.step), gradAccumSteps))) {
     const first = progress.step;
@@ -62,14 +64,15 @@ export async function runEpoch(
         await rollBack(steps, error);
         return { kind: 'rolled back' };
       }
-      if (config.onNan === 'stop' || ++inARow > MAX_SKIPPED_IN_A_ROW) throw error;
+      if (config.onNan === 'stop' || ++training.skippedInARow > MAX_SKIPPED_IN_A_ROW) throw error;
+      refused = error;
       // The whole update is left out: without one of its batches it would be another one.
       group.forEach((_, i) => !isSkipped(i) && progress.skipped.push([epoch, first + i]));
       warn(
         `epoch ${epoch}, step ${steps[0]!}: the loss is not a number; skipped ${nameList(bad[0]!.names)}.`,
       );
     } else {
-      inARow = 0;
+      training.skippedInARow = 0;
       for (const { loss, top1, teacherTop1 = 0 } of results) {
         progress.lossSum += loss;
         progress.top1Sum += top1;
@@ -93,6 +96,8 @@ export async function runEpoch(
     if (signal?.aborted) return { kind: 'stopped', lr };
     if (progress.step % saveSteps < group.length && progress.step < source.steps) await save();
   }
+  // Every batch was left out: there is no loss to log, and the next epoch would be no better.
+  if (refused && countedBatches(progress) === 0) throw refused;
   return { kind: 'done', lr };
 
   /** Goes back to the last checkpoint, from where the run will go on without the given batches. */

@@ -2,11 +2,11 @@ import { GradientSum } from './accumulate.js';
 import type { TrainingState } from './checkpoint.js';
 import { createOptimizer } from './create-optimizer.js';
 import { ModelEma } from './ema.js';
-import { namePattern } from './param-groups.js';
+import { freeze } from './freeze.js';
 import { startOfRun } from './progress.js';
 import type { StepParts } from './step.js';
 import { openRunner } from './open-runner.js';
-import type { RunnerOptions, StepRunner } from './step-runner.js';
+import type { StepRunner } from './step-runner.js';
 import { batchMaker } from './train-batch.js';
 import type { TrainHooks, TrainParts } from './train.js';
 import { RunWatch } from './warnings.js';
@@ -19,13 +19,14 @@ export interface Training {
   /** From a loaded batch to what the runner takes. */
   readonly toBatch: ReturnType<typeof batchMaker>;
   readonly watch: RunWatch;
+  /** Batches left out since the last one with a loss. */
+  skippedInARow: number;
   dispose(): void;
 }
 
 export function createTraining(parts: TrainParts, warn: TrainHooks['warn'] = () => undefined): Training {
   const { config, model, train, classWeights } = parts;
-  const frozen = namePattern(config.freeze ?? []);
-  const trained = new Map([...model.parameters].filter(([name]) => !frozen(name)));
+  const { trained, batchNorms } = freeze(model, config.freeze);
   const optimizer = createOptimizer(config, trained);
   const ema = config.modelEma ? new ModelEma(model, config.modelEmaDecay) : undefined;
   const gradientSum = config.gradAccumSteps > 1 ? new GradientSum(trained) : undefined;
@@ -40,7 +41,7 @@ export function createTraining(parts: TrainParts, warn: TrainHooks['warn'] = () 
   };
   const runner = openRunner(
     stepParts,
-    { freezeBatchNorm: frozenNorms(config, frozen), undo: config.onNan === 'skip' },
+    { freezeBatchNorm: config.setBnEval || batchNorms, undo: config.onNan === 'skip' },
     parts.engine,
   );
   return {
@@ -49,6 +50,7 @@ export function createTraining(parts: TrainParts, warn: TrainHooks['warn'] = () 
     runner,
     toBatch: batchMaker({ ...config, numClasses: model.numClasses, classWeights }),
     watch: new RunWatch(warn),
+    skippedInARow: 0,
     dispose() {
       runner.dispose();
       optimizer.dispose();
@@ -56,14 +58,6 @@ export function createTraining(parts: TrainParts, warn: TrainHooks['warn'] = () 
       gradientSum?.dispose();
     },
   };
-}
-
-/** A batch norm whose weights are frozen keeps its statistics too: they would move the features that the rest learns from. */
-function frozenNorms(
-  { freeze = [], setBnEval }: TrainParts['config'],
-  frozen: (name: string) => boolean,
-): RunnerOptions['freezeBatchNorm'] {
-  return setBnEval || (freeze.length > 0 && ((path: string) => frozen(`${path}.weight`)));
 }
 
 function distillationOf({ config, teacher }: TrainParts): Pick<StepParts, 'teacher' | 'distillation'> {

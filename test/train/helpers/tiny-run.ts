@@ -23,14 +23,19 @@ const TINY_CONFIG: RunConfigInput = {
 export async function tinyRun(
   path: string,
   hooks: TrainHooks = {},
-  { resume = false, config = {} as Partial<RunConfigInput> } = {},
+  {
+    resume = false,
+    config = {} as Partial<RunConfigInput>,
+    dropPath = 0.3,
+    train: source = syntheticSource({ samples: 24, batch: 8 }),
+  } = {},
 ): Promise<TrainResult & { model: TinyModel }> {
   const resolved = mergeConfig(flagLayer({ ...TINY_CONFIG, teacherPath: 'synthetic', ...config }));
   const quiet = () => undefined;
   const folder = resume
     ? await RunFolder.open(path, quiet)
     : await RunFolder.create(path, formatConfig(resolved), quiet);
-  const model = new TinyModel({ distillation: true, dropPath: 0.3 });
+  const model = new TinyModel({ distillation: true, dropPath });
   const teacher = new TinyModel({ key: 'teacher/' });
   try {
     const result = await train(
@@ -38,7 +43,7 @@ export async function tinyRun(
         config: resolved,
         model,
         teacher,
-        train: syntheticSource({ samples: 24, batch: 8 }),
+        train: source,
         val: syntheticSource({ samples: 10, batch: 8, shuffle: false, key: 'val' }),
         folder,
         checkpoint: resume ? RunFolder.resolve(path).checkpoint : undefined,
