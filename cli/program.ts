@@ -9,6 +9,7 @@ const COMMANDS: Readonly<Record<string, (program: Command) => Promise<void>>> = 
   info: async (program) => (await import('./info.js')).registerInfoCommand(program),
   convert: async (program) => (await import('./convert.js')).registerConvertCommand(program),
   train: async (program) => (await import('./train.js')).registerTrainCommand(program),
+  finetune: async (program) => (await import('./finetune.js')).registerFinetuneCommand(program),
   eval: async (program) => (await import('./eval.js')).registerEvalCommand(program),
   predict: async (program) => (await import('./predict.js')).registerPredictCommand(program),
   verify: async (program) => (await import('./verify.js')).registerVerifyCommand(program),
@@ -30,7 +31,11 @@ export async function createProgram(first?: string): Promise<Command> {
     .showSuggestionAfterError()
     // Errors are one line, suggestions included.
     .configureOutput({ outputError: (text, write) => write(`${text.trim().replace(/\s*\n\s*/g, ' ')}\n`) })
-    .exitOverride();
+    .exitOverride()
+    // Everything that fetches looks there, the processes that are started included.
+    .hook('preAction', (_, command) => {
+      if (command.opts<{ offline?: boolean }>().offline) process.env.HF_HUB_OFFLINE = '1';
+    });
   const only = first !== undefined && Object.hasOwn(COMMANDS, first) ? COMMANDS[first] : undefined;
   for (const declare of only ? [only] : Object.values(COMMANDS)) await declare(program);
   return program;

@@ -1,6 +1,4 @@
-import type { Evaluation } from '../src/eval/evaluate.js';
 import {
-  describeConfig,
   flagLayer,
   formatConfig,
   mergeConfig,
@@ -8,11 +6,11 @@ import {
   type ConfigLayer,
 } from '../src/train/load-config.js';
 import { readPreset } from '../src/train/presets.js';
-import { resumeRun, startRun, type RunHooks } from '../src/train/run.js';
+import { resumeRun, startRun } from '../src/train/run.js';
 import { UsageError } from '../src/errors.js';
 import { startCompute } from './shared/compute.js';
-import { showDownloads } from './shared/download-progress.js';
 import type { Output } from './shared/output.js';
+import { runHooks, runSummary } from './shared/run-hooks.js';
 import { StopSignal } from './shared/stop-signal.js';
 import { TrainProgress } from './train-progress.js';
 import type { TrainCommandOptions } from './train.js';
@@ -34,36 +32,12 @@ export async function runTrainCommand(
   const { engine } = await startCompute(options, output, 'training');
   const stop = new StopSignal(output);
   const progress = new TrainProgress(output);
-  const hooks: RunHooks = {
-    engine,
-    signal: stop.signal,
-    notice: (line) => output.info(line),
-    warn: (line) => output.warn(line),
-    startProgress: showDownloads(output).startProgress,
-    onStart: (resolved, folder) => {
-      describeConfig(resolved).forEach((line) => output.info(line));
-      output.info(`run folder: ${folder}`);
-      progress.start(resolved.epochs);
-    },
-    onStep: (info) => progress.step(info),
-    onValidate: (images, of) => progress.validate(images, of),
-    onEpoch: (line) => progress.epochDone(line),
-  };
+  const hooks = runHooks(engine, output, stop, progress);
   try {
     const result =
       resume === undefined ? await startRun(layers, hooks) : await resumeRun(resume, layers.at(-1)!, hooks);
-    const { epochs, steps, stopped, raw, ema, best, checkpoint } = result;
-    const seconds = (performance.now() - start) / 1000;
-    output.result(
-      { epochs, steps, ...scores(raw), ...(ema && { ema: scores(ema) }), best, stopped, checkpoint, seconds },
-      [
-        `${stopped ? 'stopped' : 'done'} after ${epochs} epochs and ${steps} steps`,
-        ...(raw
-          ? [`top-1 ${raw.top1.toFixed(2)} %${ema ? `, moving average ${ema.top1.toFixed(2)} %` : ''}`]
-          : []),
-        `checkpoint: ${checkpoint}`,
-      ].join('\n'),
-    );
+    const { json, lines } = runSummary(result, (performance.now() - start) / 1000);
+    output.result(json, lines.join('\n'));
   } finally {
     progress.end();
     stop.dispose();
@@ -85,8 +59,4 @@ async function layersOf(
     ...(config === undefined ? [] : [await readConfigFile(config)]),
     flagLayer(flags),
   ];
-}
-
-function scores(evaluation: Evaluation | undefined): Partial<Pick<Evaluation, 'top1' | 'top5' | 'loss'>> {
-  return evaluation ? { top1: evaluation.top1, top5: evaluation.top5, loss: evaluation.loss } : {};
 }
