@@ -45,6 +45,7 @@ export interface ComputeOptions extends OutputOptions {
   engine: (typeof ENGINES)[number];
   device: string;
   threads?: number;
+  offline?: boolean;
   seed: number;
 }
 
@@ -55,6 +56,7 @@ export function addComputeOptions(command: Command): Command {
       new Option('--engine <name>', 'what executes compiled graphs').choices(ENGINES).default('auto'),
     )
     .option('--device <name>', 'cpu, gpu or gpu:N', 'cpu')
+    .option('--offline', 'fetch nothing: weights come from this machine and its caches (as HF_HUB_OFFLINE=1)')
     .option('--threads <n>', 'threads of the native library', integer(1, 1024))
     .option('--seed <n>', 'seed of every random choice', integer(0, 0xffffffff), 0);
 }

@@ -4,6 +4,7 @@ import type { StateDict } from '../models/state-dict.js';
 import { writeFileAtomic } from '../runtime/files.js';
 import { readCheckpoint, type Checkpoint, type ReadOptions } from './checkpoint.js';
 import { CheckpointError } from './checkpoint-error.js';
+import { readJsonFile } from './read/file-names.js';
 import { isFolder, type ByteSource, type SourceFolder } from './source/byte-source.js';
 import { encodeSafetensors } from './write/safetensors.js';
 import type { TorchOptions } from './write/torch.js';
@@ -103,6 +104,13 @@ export async function openSource(path: string): Promise<ByteSource | SourceFolde
   if (info.isDirectory()) return new DiskFolder(path);
   if (!info.isFile()) throw new CheckpointError('unsupported', path, 'neither a file nor a folder');
   return new FileSource(path, info.size, info.mtimeMs);
+}
+
+/** The content of a JSON file from outside, its size and depth bounded. */
+export async function openJson(path: string): Promise<unknown> {
+  const source = await openSource(path);
+  if (isFolder(source)) throw new CheckpointError('directory', path, 'a folder where a file was expected');
+  return readJsonFile(source);
 }
 
 /** A JSON file that lists weight files stands for the folder it lies in. */

@@ -1,9 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { UserError } from '../../errors.js';
-import { openSource } from '../files.js';
-import { readJsonFile } from '../read/file-names.js';
-import { isFolder } from '../source/byte-source.js';
+import { openJson } from '../files.js';
 import { download } from '../../runtime/fetch/download.js';
 import { hubEnvironment, isOffline } from '../../runtime/fetch/hub-environment.js';
 import type { FetchOptions } from '../../runtime/fetch/fetch-options.js';
@@ -75,7 +73,7 @@ async function fromHub(
   for (const file of files) {
     const path = await bring(file);
     if (isList(file))
-      for (const listed of listedFiles(await readJson(path), folder, there, `${address}: ${file}`))
+      for (const listed of listedFiles(await openJson(path), folder, there, `${address}: ${file}`))
         await bring(listed);
   }
   await cache.remember(spec.revision, commit);
@@ -93,22 +91,16 @@ function wanted({ file, repo, revision }: HubSpec, there: readonly string[], add
   );
 }
 
-async function readJson(path: string): Promise<unknown> {
-  const source = await openSource(path);
-  if (isFolder(source)) throw new UserError(`${path}: a folder where a file was expected`);
-  return readJsonFile(source);
-}
-
 /** What the cache has, as the hub would give it. */
 async function fromCache(spec: HubSpec, cache: HubCache, address: string): Promise<string> {
   const commit = cache.commitOf(spec.revision);
   const there = commit === undefined ? [] : await cache.files(commit);
   if (commit === undefined || there.length === 0)
     throw new UserError(
-      `${address} is not in the cache (${dirname(dirname(cache.snapshot('-')))}), and HF_HUB_OFFLINE forbids to fetch it: unset it, or give the path of a file`,
+      `${address} is not in the cache (${dirname(dirname(cache.snapshot('-')))}), and nothing may be fetched (--offline, HF_HUB_OFFLINE): allow it, or give the path of a file`,
     );
   const { folder, files } = wanted(spec, there, address);
   for (const file of files.filter(isList))
-    listedFiles(await readJson(join(cache.snapshot(commit), file)), folder, there, `${address}: ${file}`);
+    listedFiles(await openJson(join(cache.snapshot(commit), file)), folder, there, `${address}: ${file}`);
   return join(cache.snapshot(commit), spec.file ?? '');
 }

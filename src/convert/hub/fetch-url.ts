@@ -37,7 +37,7 @@ export async function fetchFromUrl(address: string, options: FetchOptions = {}):
   if (isOffline()) {
     if (copy !== undefined) return join(folder, copy.file);
     throw new UserError(
-      `${where} is not in the cache (${folder}), and HF_HUB_OFFLINE forbids to fetch it: unset it, or give the path of a file`,
+      `${where} is not in the cache (${folder}), and nothing may be fetched (--offline, HF_HUB_OFFLINE): allow it, or give the path of a file`,
     );
   }
   try {

@@ -64,14 +64,19 @@ export function listedFiles(
   there: readonly string[],
   where: string,
 ): string[] {
-  const names = isRecord(list) ? [...weightMap(list), ...manifest(list)] : [];
-  const files = [...new Set(names)].map((name) => folder + checkFileName(name, where));
+  const files = listedNames(list, where).map((name) => folder + name);
   const missing = files.filter((file) => !there.includes(file));
   if (missing.length > 0)
     throw new UserError(
       `${where}: the repository lacks ${missing.length} of its ${files.length} files: ${some(missing)}`,
     );
   return files;
+}
+
+/** Names of the files that an index of shards or a model.json lists. Throws CheckpointError for names that lead elsewhere. */
+export function listedNames(list: unknown, where: string): string[] {
+  const names = isRecord(list) ? [...weightMap(list), ...manifest(list)] : [];
+  return [...new Set(names)].map((name) => checkFileName(name, where));
 }
 
 function weightMap({ weight_map: map }: Record<string, unknown>): unknown[] {

@@ -24,8 +24,8 @@ export async function resolveWeights(spec: string, options: FetchOptions = {}): 
     case 'https': {
       const onHub = hubSpecOf(spec, hubEnvironment().endpoint);
       if (onHub !== undefined) return fromHub(onHub, options);
-      const { fetchFromUrl } = await import('./fetch-url.js');
-      return fetchFromUrl(spec, options);
+      const { fetchWeightsFromUrl } = await import('./url-shards.js');
+      return fetchWeightsFromUrl(spec, options);
     }
     default:
       throw new UsageError(
