@@ -37,7 +37,7 @@ const oneWay = ROWS.flatMap((row, i) => {
 });
 
 export default tseslint.config(
-  { ignores: ['dist', 'node_modules', 'runs', 'coverage', 'test/fixtures'] },
+  { ignores: ['dist', 'node_modules', 'runs', 'coverage', 'test/fixtures', 'src/data/simd/assembly'] },
   js.configs.recommended,
   ...tseslint.configs.strict,
   {
