@@ -95,7 +95,7 @@ export function createLoader(dataset: Dataset, options: LoaderOptions): Loader {
     samples: dropLast ? full * batchSize : sampler.length,
     steps,
     async *epoch(epoch, firstStep = 0) {
-      const order = sampler.indices(epoch);
+      const { indices: order } = sampler.order(epoch);
       const limiter = new Limiter(concurrency);
       const leaving = new AbortController();
       const ahead: Promise<LoadedBatch>[] = [];

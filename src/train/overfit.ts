@@ -20,7 +20,7 @@ export function firstBatches(
   const loader = createLoader(data, {
     batchSize,
     transform,
-    sampler: { length, indices: () => indices },
+    sampler: { length, order: () => ({ indices }) },
     dropLast: true,
   });
   return { train: loader, val: loader };
