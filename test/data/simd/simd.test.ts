@@ -65,14 +65,17 @@ describe('SIMD gives the bytes of TypeScript', () => {
       const between = (min: number, max: number): number => min + (max - min) * stream.uniform();
       const image = noise(1 + Math.floor(between(0, 50)), 1 + Math.floor(between(0, 50)), round + 1);
       const wild = round % 4 === 0 ? 3 : 0.5;
-      const matrix: AffineMatrix = [
-        between(1 - wild, 1 + wild),
-        between(-wild, wild),
-        between(-20, 20),
-        between(-wild, wild),
-        between(1 - wild, 1 + wild),
-        between(-20, 20),
+      const shift = between(-20, 20);
+      const any = (): number => between(-wild, wild);
+      // Shears, translations by any number and by a whole one, and all else.
+      const matrices: AffineMatrix[] = [
+        [1, any(), 0, 0, 1, 0],
+        [1, 0, 0, any(), 1, 0],
+        [1, 0, shift, 0, 1, 0],
+        [1, 0, Math.round(shift), 0, 1, shift],
+        [1 + any(), any(), shift, any(), 1 + any(), between(-20, 20)],
       ];
+      const matrix = matrices[round % matrices.length]!;
       const options = { fill: [1, 2, 3], interpolation: 'bicubic' } as const;
       const expected = affine(image, matrix, { ...options, simd: false });
       expect(difference(affine(image, matrix, options), expected), matrix.join(' ')).toBeUndefined();

@@ -167,13 +167,13 @@ function upperHalf(lanes: v128): v128 {
   return v128.shuffle<u64>(lanes, lanes, 1, 1);
 }
 
-/** Cubic convolution with a = -1 along a row, red and green in `lowHalf`, else blue: all differences are exact in whole numbers. */
+/** Cubic convolution with a = -1 by its polynomial. */
 function horner(p1: v128, p2: v128, p3: v128, p4: v128, d: v128): v128 {
   const inner = f64x2.add(p3, f64x2.mul(d, p4));
   return f64x2.add(p1, f64x2.mul(d, f64x2.add(p2, f64x2.mul(d, inner))));
 }
 
-/** The same between four rows of doubles. */
+/** Cubic convolution between four rows of doubles, operation by operation as Pillow. */
 function between(v0: v128, v1: v128, v2: v128, v3: v128, d: v128): v128 {
   const p2 = f64x2.add(f64x2.neg(v0), v2);
   const difference = f64x2.sub(v0, v1);
@@ -182,15 +182,17 @@ function between(v0: v128, v1: v128, v2: v128, v3: v128, d: v128): v128 {
   return horner(v1, p2, p3, p4, d);
 }
 
-/** One row of four pixels at x0 … x3: red and green, and blue, interpolated at `d`. */
+/** What {@link interpolate} gives: red and green, and blue. AssemblyScript's functions return one value. */
 let rowRedGreen: v128 = i32x4.splat(0);
 let rowBlue: v128 = i32x4.splat(0);
 
+/** The four pixels of a row at x0 … x3, interpolated at `d`. */
 function row(address: usize, x0: i32, x1: i32, x2: i32, x3: i32, d: v128): void {
-  const v0 = pixelAt(address + x0);
-  const v1 = pixelAt(address + x1);
-  const v2 = pixelAt(address + x2);
-  const v3 = pixelAt(address + x3);
+  interpolate(pixelAt(address + x0), pixelAt(address + x1), pixelAt(address + x2), pixelAt(address + x3), d);
+}
+
+/** Four pixels interpolated at `d` between the second and the third: all differences are exact in whole numbers. */
+function interpolate(v0: v128, v1: v128, v2: v128, v3: v128, d: v128): void {
   const difference = i32x4.sub(v0, v1);
   const p2 = i32x4.sub(v2, v0);
   const last = i32x4.sub(v2, v3);
@@ -247,20 +249,42 @@ export function affineBicubic(
       const x1 = clamp(column, width) * 3;
       const x2 = clamp(column + 1, width) * 3;
       const x3 = clamp(column + 2, width) * 3;
-      row(source + clamp(line - 1, height) * stride, x0, x1, x2, x3, dx);
-      const redGreen0 = rowRedGreen;
-      const blue0 = rowBlue;
-      row(source + clamp(line, height) * stride, x0, x1, x2, x3, dx);
-      const redGreen1 = rowRedGreen;
-      const blue1 = rowBlue;
-      row(source + clamp(line + 1, height) * stride, x0, x1, x2, x3, dx);
-      const redGreen2 = rowRedGreen;
-      const blue2 = rowBlue;
-      row(source + clamp(line + 2, height) * stride, x0, x1, x2, x3, dx);
-      const redGreen = i32x4.trunc_sat_f64x2_s_zero(
-        between(redGreen0, redGreen1, redGreen2, rowRedGreen, dy),
-      );
-      const blue = i32x4.trunc_sat_f64x2_s_zero(between(blue0, blue1, blue2, rowBlue, dy));
+      const y0 = source + clamp(line - 1, height) * stride;
+      const y1 = source + clamp(line, height) * stride;
+      const y2 = source + clamp(line + 1, height) * stride;
+      const y3 = source + clamp(line + 2, height) * stride;
+      let redGreen: v128;
+      let blue: v128;
+      if (v - 0.5 == top) {
+        // Horizontal shears and translations: interpolating rows at 0 gives the second one, exactly.
+        row(y1, x0, x1, x2, x3, dx);
+        redGreen = rowRedGreen;
+        blue = rowBlue;
+      } else if (u - 0.5 == left) {
+        // Vertical ones: each row is its second pixel.
+        const v0 = pixelAt(y0 + x1);
+        const v1 = pixelAt(y1 + x1);
+        const v2 = pixelAt(y2 + x1);
+        const v3 = pixelAt(y3 + x1);
+        interpolate(v0, v1, v2, v3, dy);
+        redGreen = rowRedGreen;
+        blue = rowBlue;
+      } else {
+        row(y0, x0, x1, x2, x3, dx);
+        const redGreen0 = rowRedGreen;
+        const blue0 = rowBlue;
+        row(y1, x0, x1, x2, x3, dx);
+        const redGreen1 = rowRedGreen;
+        const blue1 = rowBlue;
+        row(y2, x0, x1, x2, x3, dx);
+        const redGreen2 = rowRedGreen;
+        const blue2 = rowBlue;
+        row(y3, x0, x1, x2, x3, dx);
+        redGreen = between(redGreen0, redGreen1, redGreen2, rowRedGreen, dy);
+        blue = between(blue0, blue1, blue2, rowBlue, dy);
+      }
+      redGreen = i32x4.trunc_sat_f64x2_s_zero(redGreen);
+      blue = i32x4.trunc_sat_f64x2_s_zero(blue);
       const words = i16x8.narrow_i32x4_s(v128.shuffle<u64>(redGreen, blue, 0, 2), zero);
       v128.store_lane<u32>(target, i8x16.narrow_i16x8_u(words, zero), 0);
       target += 3;
