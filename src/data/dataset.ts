@@ -1,3 +1,5 @@
+import type { RgbImage } from './rgb-image.js';
+
 /** Part of a data set that is kept apart: what is trained on, and what is scored. */
 export type Split = 'train' | 'val';
 
@@ -23,6 +25,8 @@ export interface Dataset {
    * @throws UserError naming the sample when it can't be read.
    */
   read(index: number): Promise<Uint8Array>;
+  /** The pixels of sample `index`, where the source has pixels and nothing encoded. */
+  pixels?(index: number): Promise<RgbImage>;
 }
 
 /** Endings of the files that count as pictures, without the dot, in lower case. */

@@ -63,6 +63,19 @@ export function memorySource(file: string, bytes: Buffer): ByteSource {
   };
 }
 
+/** A part of a source as a source of its own, for as long as the other is open. */
+export function slice(source: ByteSource, file: string, start: number, size: number): ByteSource {
+  return {
+    file,
+    size,
+    read(offset, length) {
+      checkRange({ file, size }, offset, length);
+      return source.read(start + offset, length);
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
 /**
  * A gzip-compressed file, unpacked into memory.
  * @throws UserError when it is damaged or unpacks to more than `limit` bytes.

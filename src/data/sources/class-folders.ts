@@ -1,26 +1,31 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { UserError } from '../../errors.js';
-import { IMAGE_EXTENSIONS, type Dataset, type Split } from '../dataset.js';
+import { IMAGE_EXTENSIONS, type Dataset } from '../dataset.js';
 import { readError } from './io-error.js';
+import { byCodePoint, labelsOfNames } from './labels.js';
+import { StringPacker } from './packed-strings.js';
+import type { SourceContext } from './source-context.js';
 
 /**
  * `<root>/<class>/…/picture.jpg`: one folder a class, sorted by name as torchvision's ImageFolder sorts them (by code point), so that labels
- * agree. Pictures may lie in folders below; hidden files and files that are no pictures by their ending are passed over.
+ * agree; folders called by ImageNet's synsets get ImageNet's labels for a model of 1,000 classes. Pictures may lie in folders below;
+ * hidden files and files that are no pictures by their ending are passed over.
  *
  * @throws UserError when there is no class folder, or one without a picture in it.
  */
-export async function openClassFolders(root: string, split?: Split): Promise<Dataset> {
-  const classes = (await listFolder(root)).folders;
-  if (classes.length === 0)
+export async function openClassFolders(root: string, context: SourceContext): Promise<Dataset> {
+  const folders = (await listFolder(root)).folders;
+  if (folders.length === 0)
     throw new UserError(
       `${root} holds no class folders: expected <class>/<picture> in it, or .tar shards. Check the path.`,
     );
-  const files: string[] = [];
+  const { classes, labels: labelOf } = labelsOfNames(folders, { ...context, source: root });
+  const files = new StringPacker();
   const ends: number[] = [];
-  for (const name of classes) {
+  for (const name of folders) {
     const before = files.length;
-    await collect(path.join(root, name), files);
+    await collect(root, name, files);
     if (files.length === before)
       throw new UserError(
         `class folder ${path.join(root, name)} holds no picture (${[...IMAGE_EXTENSIONS].join(', ')}): fill it or remove it.`,
@@ -28,16 +33,18 @@ export async function openClassFolders(root: string, split?: Split): Promise<Dat
     ends.push(files.length);
   }
   const labels = new Int32Array(files.length);
-  ends.forEach((end, label) => labels.fill(label, ends[label - 1] ?? 0, end));
+  ends.forEach((end, i) => labels.fill(labelOf[i]!, ends[i - 1] ?? 0, end));
+  const names = files.finish();
+  const file = (index: number): string => path.join(root, names.at(index));
   return {
     source: root,
-    split,
-    length: files.length,
+    split: context.split,
+    length: labels.length,
     classes,
     numClasses: classes.length,
     label: (index) => labels[index]!,
-    name: (index) => files[index]!,
-    read: (index) => guarded(files[index]!, () => readFile(files[index]!)),
+    name: file,
+    read: (index) => guarded(file(index), () => readFile(file(index))),
   };
 }
 
@@ -55,7 +62,13 @@ export async function listFolder(folder: string): Promise<{ folders: string[]; f
   return { folders: folders.sort(byCodePoint), files: files.sort() };
 }
 
-async function guarded<T>(target: string, action: () => Promise<T>): Promise<T> {
+/** Whether a file counts as a picture, by its ending. */
+export function isPicture(file: string): boolean {
+  return IMAGE_EXTENSIONS.has(path.extname(file).slice(1).toLowerCase());
+}
+
+/** Runs a file operation; its failure is told in words. */
+export async function guarded<T>(target: string, action: () => Promise<T>): Promise<T> {
   try {
     return await action();
   } catch (error) {
@@ -63,14 +76,8 @@ async function guarded<T>(target: string, action: () => Promise<T>): Promise<T> 
   }
 }
 
-async function collect(folder: string, into: string[]): Promise<void> {
-  const { folders, files } = await listFolder(folder);
-  for (const file of files)
-    if (IMAGE_EXTENSIONS.has(path.extname(file).slice(1).toLowerCase())) into.push(path.join(folder, file));
-  for (const name of folders) await collect(path.join(folder, name), into);
-}
-
-/** The order of UTF-8 bytes is that of code points, which JavaScript's own order (UTF-16) is not. */
-function byCodePoint(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+async function collect(root: string, folder: string, into: StringPacker): Promise<void> {
+  const { folders, files } = await listFolder(path.join(root, folder));
+  for (const file of files) if (isPicture(file)) into.push(path.join(folder, file));
+  for (const name of folders) await collect(root, path.join(folder, name), into);
 }

@@ -81,7 +81,7 @@ describe('class folders', () => {
     const root = await folder();
     await expect(openDataset(root)).rejects.toThrow(`${root} is empty: expected class folders`);
     await write(root, { '1.jpg': '' });
-    await expect(openDataset(root)).rejects.toThrow(`${root} holds 1 files and no folders`);
+    await expect(openDataset(root)).rejects.toThrow(`${root} holds 1 pictures and no labels`);
     await write(root, { 'cat/1.jpg': '', 'dog/readme.txt': '' });
     await expect(openDataset(root)).rejects.toThrow(
       `class folder ${path.join(root, 'dog')} holds no picture`,
