@@ -66,19 +66,26 @@ export async function tensorflowVersion(): Promise<string> {
   return (await loadTensorFlow()).api.Version();
 }
 
-const opLibraries = new Set<string>();
+/** Sets the threads of one operation; by path of the library. */
+const opLibraries = new Map<string, (threads: number) => void>();
 
 /**
- * Makes the operations of a shared library known to TensorFlow; once a process.
+ * Makes the operations of our library known to TensorFlow, once a process, and sets how many threads work on one of them: for all
+ * sessions of the process.
  *
  * @throws TensorFlowError when the file is no such library
  */
-export function loadOpLibrary(api: CApi, path: string): void {
-  if (opLibraries.has(path)) return;
+export function loadOpLibrary(api: CApi, path: string, threads: number): void {
+  const loaded = opLibraries.get(path);
+  if (loaded !== undefined) return loaded(threads);
   withStatus(api, `loading the operations of ${path}`, (status) => {
     const library = api.LoadLibrary(path, status);
     // The handle only lists the operations; the library itself stays.
     if (library !== null) api.DeleteLibraryHandle(library);
   });
-  opLibraries.add(path);
+  const setThreads = ffi().load(path).func('void RecnextSetThreads(int threads)') as (
+    threads: number,
+  ) => void;
+  opLibraries.set(path, setThreads);
+  setThreads(threads);
 }

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import type { CApi, Pointer } from './c-api.js';
 import { mayOutliveRun, type GraphOutput } from './feed-lifetime.js';
 import { GraphNames, importGraph } from './graph.js';
@@ -41,7 +42,8 @@ export class TensorFlowSession {
     const config = encodeConfig(options);
     const library = await loadTensorFlow(preferredVariant(options));
     const { api } = library;
-    if (options.opLibrary !== undefined) loadOpLibrary(api, options.opLibrary);
+    if (options.opLibrary !== undefined)
+      loadOpLibrary(api, options.opLibrary, options.intraOpThreads ?? availableParallelism());
     const graph = await importGraph(api, graphDef);
     try {
       return new TensorFlowSession(library, graph, newSession(api, graph, config));

@@ -1,0 +1,57 @@
+#include "gelu.h"
+
+#include "op.h"
+#include "threads.h"
+
+/*
+ * RecnextGelu(x) -> y: x * (1 + erf(x / sqrt 2)) / 2, any shape, one pass.
+ * RecnextGeluGrad(dy, x) -> dx: dy times its derivative.
+ */
+
+namespace recnext {
+namespace {
+
+/** Elements a thread is worth waking for. */
+constexpr int64_t kGrain = 16384;
+
+struct GeluKernel {
+  explicit GeluKernel(const Attributes&) {}
+  void Compute(Context& context) {
+    const Context::Input x = context.Get(0);
+    float* const y = context.OutputInPlaceOf({0}, 0, x.shape);
+    if (!context.ok()) return;
+    ParallelRanges(x.size, kGrain, [&](int64_t begin, int64_t end) {
+      int64_t i = begin;
+      for (; i + kLanes <= end; i += kLanes) Store(y + i, Gelu(Load(x.data + i)));
+      if (i < end) StoreSome(y + i, Gelu(LoadSome(x.data + i, end - i)), end - i);
+    });
+  }
+};
+
+struct GeluGradKernel {
+  explicit GeluGradKernel(const Attributes&) {}
+  void Compute(Context& context) {
+    const Context::Input dy = context.Get(0);
+    const Context::Input x = context.Get(1);
+    if (!context.Check(dy.shape == x.shape,
+                       "RecnextGeluGrad: dy has shape " + Text(dy.shape) + ", x has " + Text(x.shape)))
+      return;
+    float* const dx = context.OutputInPlaceOf({0, 1}, 0, x.shape);
+    if (!context.ok()) return;
+    ParallelRanges(x.size, kGrain, [&](int64_t begin, int64_t end) {
+      int64_t i = begin;
+      for (; i + kLanes <= end; i += kLanes) Store(dx + i, Load(dy.data + i) * GeluDerivative(Load(x.data + i)));
+      if (i < end) {
+        const int rest = end - i;
+        StoreSome(dx + i, LoadSome(dy.data + i, rest) * GeluDerivative(LoadSome(x.data + i, rest)), rest);
+      }
+    });
+  }
+};
+
+const Operation<GeluKernel> gelu("RecnextGelu", {"x: float"}, {"y: float"}, {}, &SameAsInput<0>);
+const Operation<GeluGradKernel> gelu_grad("RecnextGeluGrad", {"dy: float", "x: float"}, {"dx: float"}, {},
+                                          &SameAsInput<1>);
+
+}  // namespace
+}  // namespace recnext

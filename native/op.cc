@@ -1,0 +1,92 @@
+#include "op.h"
+
+namespace recnext {
+
+Context::~Context() {
+  for (TF_Tensor* tensor : tensors_) TF_DeleteTensor(tensor);
+}
+
+bool Context::Fail(const Status& status) {
+  if (ok_) TF_OpKernelContext_Failure(context_, status.get());
+  ok_ = false;
+  return false;
+}
+
+bool Context::Check(bool condition, const std::string& message) {
+  if (condition || !ok_) return ok_;
+  Status status;
+  TF_SetStatus(status.get(), TF_INVALID_ARGUMENT, message.c_str());
+  return Fail(status);
+}
+
+Context::Input Context::Get(int index) {
+  Input input;
+  if (!ok_) return input;
+  Status status;
+  TF_Tensor* tensor = nullptr;
+  TF_GetInput(context_, index, &tensor, status.get());
+  if (!status.ok()) {
+    Fail(status);
+    return input;
+  }
+  tensors_.push_back(tensor);
+  const int rank = TF_NumDims(tensor);
+  for (int i = 0; i < rank; i++) input.shape.push_back(TF_Dim(tensor, i));
+  input.size = TF_TensorElementCount(tensor);
+  input.data = static_cast<const float*>(TF_TensorData(tensor));
+  return input;
+}
+
+float* Context::Output(int index, const std::vector<int64_t>& shape) { return OutputInPlaceOf({}, index, shape); }
+
+float* Context::OutputInPlaceOf(std::initializer_list<int> inputs, int index, const std::vector<int64_t>& shape) {
+  if (!ok_) return nullptr;
+  Status status;
+  int64_t size = 1;
+  for (int64_t dimension : shape) size *= dimension;
+  int forwarded = -1;
+  const std::vector<int> candidates(inputs);
+  TF_Tensor* tensor =
+      candidates.empty()
+          ? TF_AllocateOutput(context_, index, TF_FLOAT, shape.data(), static_cast<int>(shape.size()),
+                              size * sizeof(float), status.get())
+          : TF_ForwardInputOrAllocateOutput(context_, candidates.data(), static_cast<int>(candidates.size()), index,
+                                            shape.data(), static_cast<int>(shape.size()), &forwarded, status.get());
+  if (!status.ok()) {
+    Fail(status);
+    return nullptr;
+  }
+  tensors_.push_back(tensor);
+  return static_cast<float*>(TF_TensorData(tensor));
+}
+
+std::string Text(const std::vector<int64_t>& shape) {
+  std::string text = "[";
+  for (size_t i = 0; i < shape.size(); i++) text += (i == 0 ? "" : ", ") + std::to_string(shape[i]);
+  return text + "]";
+}
+
+int64_t Attributes::Int(const char* name) const {
+  Status status;
+  int64_t value = 0;
+  TF_OpKernelConstruction_GetAttrInt64(construction_, name, &value, status.get());
+  if (!status.ok()) TF_OpKernelConstruction_Failure(construction_, status.get());
+  return value;
+}
+
+float Attributes::Float(const char* name) const {
+  Status status;
+  float value = 0;
+  TF_OpKernelConstruction_GetAttrFloat(construction_, name, &value, status.get());
+  if (!status.ok()) TF_OpKernelConstruction_Failure(construction_, status.get());
+  return value;
+}
+
+void Attributes::Check(bool condition, const std::string& message) const {
+  if (condition) return;
+  Status status;
+  TF_SetStatus(status.get(), TF_INVALID_ARGUMENT, message.c_str());
+  TF_OpKernelConstruction_Failure(construction_, status.get());
+}
+
+}  // namespace recnext

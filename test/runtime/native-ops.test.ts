@@ -1,0 +1,372 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { TensorFlowSession, type HostArray } from '../../src/runtime/tensorflow/index.js';
+import { builtOpLibrary, canBuildOps, NO_OPS } from '../helpers/op-library.js';
+import {
+  FLOAT,
+  INT32,
+  placeholder,
+  tinyGraph,
+  type AttrValue,
+  type TinyNode,
+} from '../helpers/tiny-graph.js';
+
+/** Numbers in -1 … 1 that look random and are the same every time. */
+function noise(shape: readonly number[], seed = 1): HostArray {
+  let state = seed * 2654435761;
+  const data = new Float32Array(shape.reduce((a, b) => a * b, 1));
+  for (let i = 0; i < data.length; i++) {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0;
+    data[i] = state / 2 ** 31;
+  }
+  return { dtype: 'float32', shape, data };
+}
+
+const float = (values: readonly number[]): HostArray => ({
+  dtype: 'float32',
+  shape: [values.length],
+  data: Float32Array.from(values),
+});
+
+/** Largest difference, as a share of the largest value expected. */
+function difference(found: HostArray, expected: HostArray): number {
+  expect(found.shape).toEqual(expected.shape);
+  let worst = 0;
+  let scale = 0;
+  for (let i = 0; i < found.data.length; i++) {
+    // NaN must not hide.
+    const apart = Math.abs(Number(found.data[i]) - Number(expected.data[i]));
+    worst = apart <= worst ? worst : apart;
+    scale = Math.max(scale, Math.abs(Number(expected.data[i])));
+  }
+  return worst / scale;
+}
+
+const ints = (name: string, values: readonly number[], shape = [values.length]): TinyNode => ({
+  name,
+  op: 'Const',
+  attr: { dtype: { type: INT32 }, value: { int32s: Int32Array.from(values), shape } },
+});
+
+const T = { T: { type: FLOAT } };
+
+/** Stock depthwise convolution of `x` padded by K / 2 on every side, and its gradients for a `dy`. */
+function stockDepthwise(
+  x: readonly number[],
+  kernel: number,
+  stride: number,
+  multiplier: number,
+): TinyNode[] {
+  const pad = Math.floor(kernel / 2);
+  const [batch = 0, height = 0, width = 0, channels = 0] = x;
+  const attr: Record<string, AttrValue> = {
+    ...T,
+    strides: { ints: [1, stride, stride, 1] },
+    padding: { s: 'VALID' },
+  };
+  return [
+    ints('paddings', [0, 0, pad, pad, pad, pad, 0, 0], [4, 2]),
+    {
+      name: 'padded',
+      op: 'Pad',
+      input: ['x', 'paddings'],
+      attr: { ...T, Tpaddings: { type: INT32 } },
+    },
+    { name: 'y', op: 'DepthwiseConv2dNative', input: ['padded', 'filter'], attr },
+    ints('filterSizes', [kernel, kernel, channels, multiplier]),
+    ints('paddedSizes', [batch, height + 2 * pad, width + 2 * pad, channels]),
+    {
+      name: 'dfilter',
+      op: 'DepthwiseConv2dNativeBackpropFilter',
+      input: ['padded', 'filterSizes', 'dy'],
+      attr,
+    },
+    {
+      name: 'dpadded',
+      op: 'DepthwiseConv2dNativeBackpropInput',
+      input: ['paddedSizes', 'filter', 'dy'],
+      attr,
+    },
+    ints('begin', [0, pad, pad, 0]),
+    ints('size', [...x]),
+    {
+      name: 'dx',
+      op: 'Slice',
+      input: ['dpadded', 'begin', 'size'],
+      attr: { ...T, Index: { type: INT32 } },
+    },
+  ];
+}
+
+function ownDepthwise(x: readonly number[], kernel: number, stride: number, multiplier: number): TinyNode[] {
+  return [
+    {
+      name: 'ownY',
+      op: 'RecnextDepthwiseConv',
+      input: ['x', 'filter'],
+      attr: { stride: { i: stride } },
+    },
+    {
+      name: 'ownDfilter',
+      op: 'RecnextDepthwiseConvFilterGrad',
+      input: ['x', 'dy'],
+      attr: { kernel: { i: kernel }, stride: { i: stride }, multiplier: { i: multiplier } },
+    },
+    {
+      name: 'ownDx',
+      op: 'RecnextDepthwiseConvInputGrad',
+      input: ['dy', 'filter'],
+      attr: { stride: { i: stride }, height: { i: x[1]! }, width: { i: x[2]! } },
+    },
+  ];
+}
+
+describe.skipIf(!canBuildOps)(`our own operations${NO_OPS}`, () => {
+  let library: string;
+  let open: TensorFlowSession[] = [];
+  beforeAll(async () => {
+    library = await builtOpLibrary();
+  }, 180_000);
+  afterAll(() => {
+    for (const session of open) session.dispose();
+    open = [];
+  });
+
+  const session = async (nodes: readonly TinyNode[], threads = 2) => {
+    const made = await TensorFlowSession.open(tinyGraph(nodes), {
+      opLibrary: library,
+      intraOpThreads: threads,
+    });
+    open.push(made);
+    return made;
+  };
+
+  describe('GELU', () => {
+    const nodes: TinyNode[] = [
+      placeholder('x'),
+      placeholder('dy'),
+      { name: 'y', op: 'RecnextGelu', input: ['x'] },
+      { name: 'dx', op: 'RecnextGeluGrad', input: ['dy', 'x'] },
+    ];
+
+    /** erfc to double precision, by its series below 3 and its continued fraction above. */
+    function erfc(x: number): number {
+      if (x < 0) return 2 - erfc(-x);
+      if (x < 3) {
+        let term = x;
+        let sum = x;
+        for (let n = 1; Math.abs(term) > 1e-18 * Math.abs(sum); n++) {
+          term *= (-x * x) / n;
+          sum += term / (2 * n + 1);
+          if (n > 200) break;
+        }
+        return 1 - (2 / Math.sqrt(Math.PI)) * sum;
+      }
+      let fraction = 0;
+      for (let n = 60; n > 0; n--) fraction = n / 2 / (x + fraction);
+      return Math.exp(-x * x) / Math.sqrt(Math.PI) / (x + fraction);
+    }
+    const cdf = (x: number) => erfc(-x / Math.SQRT2) / 2;
+
+    it('and its gradient are exact to float32', async () => {
+      const x = Float32Array.from({ length: 40_001 }, (_, i) => (i - 20_000) / 1600);
+      const it = await session(nodes);
+      const [y, dx] = await it.run({
+        feeds: new Map([
+          ['x', { dtype: 'float32', shape: [x.length], data: x }],
+          ['dy', { dtype: 'float32', shape: [x.length], data: new Float32Array(x.length).fill(1) }],
+        ]),
+        fetches: ['y', 'dx'],
+      });
+      let worst = 0;
+      let worstGradient = 0;
+      x.forEach((value, i) => {
+        const expected = value * cdf(value);
+        const gradient = cdf(value) + (value * Math.exp(-0.5 * value * value)) / Math.sqrt(2 * Math.PI);
+        worst = Math.max(worst, Math.abs(Number(y!.data[i]) - expected) / Math.max(1, Math.abs(value)));
+        worstGradient = Math.max(worstGradient, Math.abs(Number(dx!.data[i]) - gradient));
+      });
+      // 2^-23 = 1.19e-7 is float32's step at 1.
+      expect(worst).toBeLessThan(1.2e-7);
+      expect(worstGradient).toBeLessThan(2.4e-7);
+    });
+
+    it('is right in the far tail, where 1 + erf(x) is not', async () => {
+      const it = await session(nodes);
+      const x = float([-3, -5, -8, -12]);
+      const [y] = await it.run({ feeds: new Map([['x', x]]), fetches: ['y'] });
+      [...x.data].forEach((value, i) => {
+        const expected = Number(value) * cdf(Number(value));
+        expect(Math.abs(Number(y!.data[i]) / expected - 1)).toBeLessThan(1e-6);
+      });
+    });
+
+    it('passes NaN and infinity on', async () => {
+      const it = await session(nodes);
+      const [y] = await it.run({ feeds: new Map([['x', float([NaN, Infinity, 0])]]), fetches: ['y'] });
+      expect([...y!.data]).toEqual([NaN, Infinity, 0]);
+    });
+
+    it.each([0, 1, 5, 15, 16, 17, 100_003])('takes %i elements', async (length) => {
+      const it = await session(nodes);
+      const [x, dy] = [noise([length], 2), noise([length], 3)];
+      const [y, dx] = await it.run({
+        feeds: new Map([
+          ['x', x],
+          ['dy', dy],
+        ]),
+        fetches: ['y', 'dx'],
+      });
+      expect(y!.shape).toEqual([length]);
+      for (let i = 0; i < length; i += 1 + Math.floor(length / 50)) {
+        const value = Number(x.data[i]);
+        const slope = cdf(value) + (value * Math.exp(-0.5 * value * value)) / Math.sqrt(2 * Math.PI);
+        expect(y!.data[i]).toBeCloseTo(value * cdf(value), 6);
+        expect(dx!.data[i]).toBeCloseTo(Number(dy.data[i]) * slope, 6);
+      }
+    });
+
+    it('refuses a dy of another shape', async () => {
+      const it = await session(nodes);
+      const feeds = new Map([
+        ['x', noise([4])],
+        ['dy', noise([5])],
+      ]);
+      await expect(it.run({ feeds, fetches: ['dx'] })).rejects.toThrow(/dy has shape \[5\], x has \[4\]/);
+    });
+  });
+
+  describe('depthwise convolution', () => {
+    // [batch, height, width, channels]: odd sizes, images smaller than the kernel, channels that fill no vector.
+    const SHAPES: readonly (readonly number[])[] = [
+      [2, 14, 14, 32],
+      [3, 7, 9, 20],
+      [1, 8, 5, 3],
+      [17, 5, 4, 16],
+      [1, 1, 1, 1],
+      [2, 2, 3, 50],
+      [1, 33, 31, 7],
+    ];
+    const cases = SHAPES.flatMap((shape) =>
+      [3, 5, 7].flatMap((kernel) =>
+        [1, 2].flatMap((stride) =>
+          [1, 2].map((multiplier) => [shape.join('×'), kernel, stride, multiplier, shape] as const),
+        ),
+      ),
+    );
+
+    const run = async (
+      [shape, kernel, stride, multiplier]: readonly [readonly number[], number, number, number],
+      threads = 2,
+    ) => {
+      const [batch = 0, height = 0, width = 0, channels = 0] = shape;
+      const out = (size: number) => Math.floor((size - 1) / stride) + 1;
+      const it = await session(
+        [
+          ...['x', 'filter', 'dy'].map((name) => placeholder(name)),
+          ...stockDepthwise(shape, kernel, stride, multiplier),
+          ...ownDepthwise(shape, kernel, stride, multiplier),
+        ],
+        threads,
+      );
+      const feeds = new Map([
+        ['x', noise(shape, 1)],
+        ['filter', noise([kernel, kernel, channels, multiplier], 2)],
+        ['dy', noise([batch, out(height), out(width), channels * multiplier], 3)],
+      ]);
+      const fetches = ['y', 'ownY', 'dfilter', 'ownDfilter', 'dx', 'ownDx'];
+      const results = await it.run({ feeds, fetches });
+      return Object.fromEntries(fetches.map((name, i) => [name, results[i]!])) as Record<string, HostArray>;
+    };
+
+    it.each(cases)('of %s by %i, stride %i, multiplier %i', async (_, kernel, stride, multiplier, shape) => {
+      const found = await run([shape, kernel, stride, multiplier]);
+      expect(difference(found.ownY!, found.y!)).toBeLessThan(2e-6);
+      expect(difference(found.ownDfilter!, found.dfilter!)).toBeLessThan(2e-6);
+      expect(difference(found.ownDx!, found.dx!)).toBeLessThan(2e-6);
+    });
+
+    it('gives the same bits with one thread and with many', async () => {
+      const [one, many] = [
+        await run([[5, 12, 12, 40], 5, 1, 1], 1),
+        await run([[5, 12, 12, 40], 5, 1, 1], 7),
+      ];
+      for (const name of ['ownY', 'ownDfilter', 'ownDx']) expect(many[name]).toEqual(one[name]);
+    });
+
+    it('is right when several run at once', async () => {
+      const shape = [2, 16, 16, 48];
+      const it = await session([
+        ...['x', 'filter', 'dy'].map((name) => placeholder(name)),
+        ...ownDepthwise(shape, 5, 1, 1),
+      ]);
+      const feeds = (seed: number) =>
+        new Map([
+          ['x', noise(shape, seed)],
+          ['filter', noise([5, 5, 48, 1], 2)],
+          ['dy', noise(shape, seed + 1)],
+        ]);
+      const fetches = ['ownY', 'ownDfilter', 'ownDx'];
+      const alone: HostArray[][] = [];
+      for (let seed = 0; seed < 8; seed++) alone.push(await it.run({ feeds: feeds(seed), fetches }));
+      const together = await Promise.all(
+        Array.from({ length: 40 }, (_, i) => it.run({ feeds: feeds(i % 8), fetches })),
+      );
+      together.forEach((results, i) => expect(results).toEqual(alone[i % 8]));
+    });
+
+    it.each([
+      [
+        'a filter of even size',
+        { filter: noise([4, 4, 3, 1]) },
+        'ownY',
+        /filter: expected \[K, K.*\[4, 4, 3, 1\]/,
+      ],
+      [
+        'a filter of other channels',
+        { filter: noise([3, 3, 4, 1]) },
+        'ownY',
+        /x: expected .* 4\], found \[1, 6, 6, 3\]/,
+      ],
+      ['a filter of rank 2', { filter: noise([3, 3]) }, 'ownDx', /filter: expected/],
+      ['an x of rank 3', { x: noise([6, 6, 3]) }, 'ownDfilter', /x: expected \[batch/],
+      [
+        'a dy of another size',
+        { dy: noise([1, 5, 6, 3]) },
+        'ownDfilter',
+        /dy: expected \[1, 6, 6, 3\], found \[1, 5, 6, 3\]/,
+      ],
+      [
+        'a dy of other channels',
+        { dy: noise([1, 6, 6, 6]) },
+        'ownDx',
+        /dy: expected \[1, 6, 6, 3\], found \[1, 6, 6, 6\]/,
+      ],
+      ['an empty x', { x: noise([0, 6, 6, 3]) }, 'ownY', /x: expected/],
+    ] as const)('refuses %s', async (_, wrong, fetch, message) => {
+      const it = await session([
+        ...['x', 'filter', 'dy'].map((name) => placeholder(name)),
+        ...ownDepthwise([1, 6, 6, 3], 3, 1, 1),
+      ]);
+      const right = { x: noise([1, 6, 6, 3]), filter: noise([3, 3, 3, 1]), dy: noise([1, 6, 6, 3]) };
+      const feeds = new Map(Object.entries<HostArray>({ ...right, ...wrong }));
+      await expect(it.run({ feeds, fetches: [fetch] })).rejects.toThrow(message);
+    });
+
+    it('refuses a kernel or stride that it has no code for', async () => {
+      const make = async (kernel: number, stride: number) => {
+        const it = await session([
+          placeholder('x'),
+          placeholder('dy'),
+          ownDepthwise([1, 6, 6, 3], kernel, stride, 1)[1]!,
+        ]);
+        const feeds = new Map([
+          ['x', noise([1, 6, 6, 3])],
+          ['dy', noise([1, 6, 6, 3])],
+        ]);
+        return it.run({ feeds, fetches: ['ownDfilter'] });
+      };
+      await expect(make(9, 1)).rejects.toThrow(/kernel: expected 3, 5 or 7, found 9/);
+      await expect(make(3, 3)).rejects.toThrow(/stride: expected 1 or 2, found 3/);
+    });
+  });
+});
