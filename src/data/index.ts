@@ -1,4 +1,5 @@
 export type { ErasingMode } from './augment/index.js';
+export type { BrokenSample } from './broken-samples.js';
 export type { Dataset, Split } from './dataset.js';
 export { decodeImage, MAX_PIXELS } from './decode.js';
 export type { Interpolation } from './filters.js';
@@ -16,7 +17,15 @@ export {
 export { permutation, RandomStream, type SampleAddress } from './random.js';
 export { resample, type PassOrder, type ResampleOptions } from './resample.js';
 export type { Box, RgbImage } from './rgb-image.js';
-export { sequentialSampler, shuffleSampler, type EpochSampler } from './sampler.js';
+export { repeatedAugmentationSampler, type RepeatedAugmentationOptions } from './repeated-augmentation.js';
+export {
+  sequentialSampler,
+  shuffleSampler,
+  type EpochOrder,
+  type EpochSampler,
+  type Process,
+} from './sampler.js';
 export { evalGeometry, evalTransform, type EvalConfig, type EvalGeometry } from './transform-eval.js';
 export { trainTransform, type TrainConfig } from './transform-train.js';
 export type { ImageTransform, TransformConfig } from './transform.js';
+export { closeWorkers } from './workers/pool.js';

@@ -1,12 +1,12 @@
 import { UserError } from '../errors.js';
+import { BatchMemory } from './batch-memory.js';
+import { BrokenSamples, type BrokenSample } from './broken-samples.js';
 import type { Dataset } from './dataset.js';
-import { decodeImage } from './decode.js';
-import { Limiter } from './limiter.js';
-import { PixelCache } from './pixel-cache.js';
+import { createSampleWriter } from './sample-writer.js';
 import { sequentialSampler, type EpochSampler } from './sampler.js';
 import type { ImageTransform } from './transform.js';
 
-/** Decoded, transformed, normalised pictures of one step. The arrays belong to whoever takes the batch: none is used again. */
+/** Decoded, transformed, normalised pictures of one step. The arrays belong to whoever takes the batch, until it is given back. */
 export interface LoadedBatch {
   /** `[size, height, width, 3]`, row-major. */
   readonly images: Float32Array;
@@ -16,6 +16,8 @@ export interface LoadedBatch {
   readonly indices: Int32Array;
   /** Names of the samples, for messages. */
   readonly names: readonly string[];
+  /** Gives the memory of `images` back, for a later batch. Left out, the memory is collected as any other. */
+  readonly release?: () => void;
 }
 
 export interface LoaderOptions {
@@ -27,12 +29,23 @@ export interface LoaderOptions {
   readonly seed?: number;
   /** Leave out a last batch that isn't full. Default false. */
   readonly dropLast?: boolean;
+  /** Threads that decode and transform; 0: the calling one. They change nothing but the speed. Default 0. */
+  readonly workers?: number;
   /** Batches prepared ahead of the one in use. Default 2. */
   readonly prefetch?: number;
-  /** Samples read and decoded at the same time; decoding itself runs on libuv's threads (UV_THREADPOOL_SIZE, 4). Default 16. */
+  /**
+   * Samples read at the same time; without workers also decoded, on libuv's threads (UV_THREADPOOL_SIZE, 4). Default 16.
+   */
   readonly concurrency?: number;
   /** Bytes of decoded pixels kept for later epochs where the whole set fits into them; 0: none. Default 256 MiB. */
   readonly cacheBytes?: number;
+  /**
+   * What a sample does that can't be read or decoded. `fail` (default): it ends the epoch. `skip`: the next good one of the data set stands in its place; if a
+   * tenth of the samples is broken, or a hundred one after the other, that is an error still.
+   */
+  readonly onError?: 'skip' | 'fail';
+  /** With `skip`, told of each broken sample, once. */
+  readonly onBroken?: (sample: BrokenSample) => void;
 }
 
 /** Batches of a data set, epoch by epoch: what training and evaluation loop over. */
@@ -42,8 +55,8 @@ export interface Loader {
   /** Batches of one epoch. */
   readonly steps: number;
   /**
-   * The batches of `epoch` from `firstStep` on, in order. They depend on (seed, epoch, sample) alone, whatever `prefetch` and
-   * `concurrency` are. Leaving the loop early waits for what is being decoded and starts nothing more.
+   * The batches of `epoch` from `firstStep` on, in order; what came before is not read. They depend on the data and on (seed, epoch, sample, view) alone,
+   * whatever `workers`, `prefetch` and `concurrency` are. Leaving the loop early waits for what is being decoded and starts nothing more.
    *
    * @throws UserError naming the sample when one can't be read or decoded.
    */
@@ -52,7 +65,16 @@ export interface Loader {
 
 /** @throws UserError when the data set gives no batch at all. */
 export function createLoader(dataset: Dataset, options: LoaderOptions): Loader {
-  const { batchSize, transform, seed = 0, dropLast = false, prefetch = 2, concurrency = 16 } = options;
+  const {
+    batchSize,
+    transform,
+    seed = 0,
+    dropLast = false,
+    workers = 0,
+    prefetch = 2,
+    concurrency = 16,
+  } = options;
+  const { cacheBytes = 256 * 2 ** 20, onError = 'fail', onBroken } = options;
   const sampler = options.sampler ?? sequentialSampler(dataset.length);
   const full = Math.floor(sampler.length / batchSize);
   const steps = dropLast ? full : Math.ceil(sampler.length / batchSize);
@@ -60,34 +82,41 @@ export function createLoader(dataset: Dataset, options: LoaderOptions): Loader {
     throw new UserError(
       `${dataset.source} gives no batch: ${sampler.length} samples, expected at least ${dropLast ? `one batch of ${batchSize}` : 'one'}.`,
     );
-  const cache = new PixelCache(options.cacheBytes ?? 256 * 2 ** 20);
+  const { height, width } = transform;
+  const stride = height * width * 3;
+  const memory = new BatchMemory(Math.min(batchSize, sampler.length) * stride, prefetch + 2);
+  const writer = createSampleWriter(dataset, { transform, workers, concurrency, cacheBytes });
+  const broken = onError === 'skip' ? new BrokenSamples(dataset, onBroken) : undefined;
 
-  async function pixels(index: number) {
-    const known = cache.get(index);
-    if (known !== undefined) return known;
-    const image = await decodeImage(await dataset.read(index), dataset.name(index));
-    cache.set(index, image);
-    return image;
-  }
-
-  async function makeBatch(indices: Int32Array, epoch: number, limiter: Limiter, signal: AbortSignal) {
-    const { height, width } = transform;
-    const stride = height * width * 3;
-    const images = new Float32Array(indices.length * stride);
-    const load = async (index: number, i: number): Promise<void> => {
-      signal.throwIfAborted();
-      transform.write(await pixels(index), { seed, epoch, index }, images, i * stride);
+  async function makeBatch(
+    wanted: Int32Array,
+    views: Uint8Array | undefined,
+    epoch: number,
+    left: Int32Array,
+  ) {
+    const array = memory.take();
+    const target = writer.open(array, left);
+    const load = async (index: number, i: number): Promise<number> => {
+      const write = (sample: number): Promise<void> =>
+        target.write({ seed, epoch, index: sample, view: views?.[i] ?? 0 }, i * stride);
+      if (broken) return broken.firstGood(index, write);
+      await write(index);
+      return index;
     };
-    const loads = [...indices].map((index, i) => limiter.run(() => load(index, i)));
+    const loads = await Promise.allSettled(Array.from(wanted, load));
     // All of them have ended before the batch fails: nothing is left running, and of several errors it is always the first one's.
-    const failed = (await Promise.allSettled(loads)).find((result) => result.status === 'rejected');
-    if (failed !== undefined) throw failed.reason;
+    target.end();
+    const indices = Int32Array.from(loads, (result) => {
+      if (result.status === 'rejected') throw result.reason;
+      return result.value;
+    });
     return {
-      images,
+      images: array.subarray(0, indices.length * stride),
       shape: [indices.length, height, width, 3] as const,
       labels: indices.map((index) => dataset.label(index)),
       indices,
       names: Array.from(indices, (index) => dataset.name(index)),
+      release: once(() => memory.give(array)),
     };
   }
 
@@ -95,25 +124,35 @@ export function createLoader(dataset: Dataset, options: LoaderOptions): Loader {
     samples: dropLast ? full * batchSize : sampler.length,
     steps,
     async *epoch(epoch, firstStep = 0) {
-      const { indices: order } = sampler.order(epoch);
-      const limiter = new Limiter(concurrency);
-      const leaving = new AbortController();
+      const { indices, views } = sampler.order(epoch);
+      const left = new Int32Array(new SharedArrayBuffer(4));
       const ahead: Promise<LoadedBatch>[] = [];
       let next = firstStep;
       try {
         for (let step = firstStep; step < steps; step++) {
           for (; next < steps && next <= step + prefetch; next++) {
-            const indices = order.slice(next * batchSize, (next + 1) * batchSize);
-            const batch = makeBatch(indices, epoch, limiter, leaving.signal);
+            const [from, to] = [next * batchSize, (next + 1) * batchSize];
+            const batch = makeBatch(indices.subarray(from, to), views?.subarray(from, to), epoch, left);
             batch.catch(() => undefined); // thrown where the batch is awaited; before that it isn't unhandled
             ahead.push(batch);
           }
           yield await ahead.shift()!;
         }
       } finally {
-        leaving.abort();
-        await Promise.allSettled(ahead);
+        Atomics.store(left, 0, 1);
+        for (const batch of await Promise.allSettled(ahead))
+          if (batch.status === 'fulfilled') batch.value.release?.();
       }
     },
+  };
+}
+
+/** The action, done at the first call only: memory given back twice would be two batches' at once. */
+function once(action: () => void): () => void {
+  let isDone = false;
+  return () => {
+    if (isDone) return;
+    isDone = true;
+    action();
   };
 }

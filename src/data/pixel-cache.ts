@@ -14,6 +14,11 @@ export class PixelCache {
     this.#fits = limit > 0;
   }
 
+  /** Whether pictures are still being kept. */
+  get fits(): boolean {
+    return this.#fits;
+  }
+
   get(index: number): RgbImage | undefined {
     return this.#images.get(index);
   }

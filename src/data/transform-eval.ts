@@ -36,7 +36,7 @@ export function evalTransform(config: EvalConfig): ImageTransform {
   if (!(config.cropPct > 0 && config.cropPct <= 1))
     throw new UsageError(`crop-pct: expected a share above 0 and up to 1, found ${config.cropPct}.`);
   const fill = fillColour(mean);
-  return withNormalisation(config, (image) => {
+  const transform = withNormalisation(config, (image) => {
     const { width, height, window } = evalGeometry(image.width, image.height, config);
     const visible = intersect(window, width, height);
     const part = resample(image, { width, height, interpolation, passOrder, window: visible });
@@ -44,6 +44,7 @@ export function evalTransform(config: EvalConfig): ImageTransform {
       ? part
       : pasteOnFill(part, { left: visible.left - window.left, top: visible.top - window.top }, window, fill);
   });
+  return { ...transform, description: { kind: 'eval', config } };
 }
 
 /** Sizes and crop for a picture of `imageWidth × imageHeight`. */

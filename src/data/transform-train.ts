@@ -92,7 +92,7 @@ export function trainTransform(config: TrainConfig): ImageTransform {
   const happens = (probability: number, address: SampleAddress, purpose: Purpose): boolean =>
     probability > 0 && new RandomStream(address, purpose).uniform() < probability;
 
-  return withNormalisation(
+  const transform = withNormalisation(
     config,
     (image, address) => {
       let pixels = small ? paddedCrop(image, address) : cropped(image, address);
@@ -103,6 +103,7 @@ export function trainTransform(config: TrainConfig): ImageTransform {
     },
     erasing(config),
   );
+  return { ...transform, description: { kind: 'train', config } };
 }
 
 /** What comes between flips and normalisation, in timm's order. */

@@ -5,6 +5,7 @@ import type { SampleAddress } from './random.js';
 import type { PassOrder } from './resample.js';
 import type { RgbImage } from './rgb-image.js';
 import { roundHalfEven } from './round.js';
+import type { TransformDescription } from './transform-description.js';
 
 /** From a decoded picture to what the network reads. Pure: the same picture and address give the same numbers. */
 export interface ImageTransform {
@@ -14,6 +15,8 @@ export interface ImageTransform {
   pixels(image: RgbImage, address: SampleAddress): RgbImage;
   /** Writes the normalised `[height, width, 3]` values to `out` from `offset` on. */
   write(image: RgbImage, address: SampleAddress, out: Float32Array, offset: number): void;
+  /** What worker threads make it of again. Without one it works in the main thread only. */
+  readonly description?: TransformDescription;
 }
 
 /** What both pipelines need of a model's data configuration (a `DataConfig` is one). */
