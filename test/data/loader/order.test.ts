@@ -1,0 +1,144 @@
+import { createHash } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Dataset } from '../../../src/data/dataset.js';
+import {
+  closeWorkers,
+  createLoader,
+  repeatedAugmentationSampler,
+  sequentialSampler,
+  trainTransform,
+} from '../../../src/data/index.js';
+import type { LoadedBatch } from '../../../src/data/index.js';
+import { evalTransform } from '../../../src/data/transform-eval.js';
+import { memoryDataset, noiseJpeg } from '../helpers/synthetic-dataset.js';
+
+const CONFIG = {
+  inputSize: [3, 40, 40],
+  interpolation: 'bicubic',
+  mean: [0.485, 0.456, 0.406],
+  std: [0.229, 0.224, 0.225],
+} as const;
+const TRAIN = { ...CONFIG, aa: 'rand-m9-mstd0.5-inc1', reprob: 0.5 };
+
+/** Everything that a batch gives, a line a sample, pictures as their digests. */
+function lines({ images, shape: [size], labels, indices, names }: LoadedBatch): string[] {
+  const stride = images.length / size;
+  return Array.from({ length: size }, (_, i) => {
+    const digest = createHash('sha256').update(images.subarray(i * stride, (i + 1) * stride));
+    return `${indices[i]} ${labels[i]} ${names[i]} ${digest.digest('hex')}`;
+  });
+}
+
+let data: Dataset;
+beforeAll(async () => {
+  const sizes = Array.from({ length: 50 }, (_, i) => noiseJpeg(48 + (i % 5) * 9, 60 - (i % 7) * 3, i + 1));
+  data = memoryDataset(await Promise.all(sizes));
+});
+afterAll(closeWorkers);
+
+interface Setting {
+  workers: number;
+  world?: number;
+  cacheBytes?: number;
+}
+
+/** Batches of 8 over all processes, of repeated augmentation. */
+const trainLoader = ({ workers, world = 1, cacheBytes = 0 }: Setting, rank = 0) =>
+  createLoader(data, {
+    batchSize: 8 / world,
+    transform: trainTransform(TRAIN),
+    sampler: repeatedAugmentationSampler(data.length, 3, { batchSize: 8 / world, rank, world }),
+    seed: 3,
+    dropLast: true,
+    workers,
+    cacheBytes,
+  });
+
+/** The global batches of two epochs from a step on: processes' batches put together in the order of the visits. */
+async function globalBatches(setting: Setting, epoch: number, firstStep = 0): Promise<string[][]> {
+  const { world = 1 } = setting;
+  const ranks: string[][][] = [];
+  for (let rank = 0; rank < world; rank++) {
+    const batches: string[][] = [];
+    for await (const batch of trainLoader(setting, rank).epoch(epoch, firstStep)) {
+      batches.push(lines(batch));
+      batch.release?.();
+    }
+    ranks.push(batches);
+  }
+  return ranks[0]!.map((_, step) => {
+    const size = ranks[0]![step]!.length;
+    return Array.from({ length: size * world }, (_, p) => ranks[p % world]![step]![Math.floor(p / world)]!);
+  });
+}
+
+describe('the order of batches', () => {
+  let expected: string[][][];
+  beforeAll(async () => {
+    expected = [await globalBatches({ workers: 0 }, 0), await globalBatches({ workers: 0 }, 1)];
+  });
+
+  it('is another one in another epoch', () => {
+    expect(expected[0]).toHaveLength(6);
+    expect(expected[0]).not.toEqual(expected[1]);
+  });
+
+  it('shows different augmentations of an image', () => {
+    const [a, b, c, other] = expected[0]![0]!.map((line) => line.split(' '));
+    expect(new Set([a![0], b![0], c![0]]).size).toBe(1);
+    expect(new Set([a![3], b![3], c![3]]).size).toBe(3);
+    expect(other![0]).not.toBe(a![0]);
+  });
+
+  for (const workers of [0, 1, 2, 4])
+    for (const world of [1, 2, 4])
+      it(`is the same for ${workers} workers in ${world} processes`, async () => {
+        expect(await globalBatches({ workers, world }, 0)).toEqual(expected[0]);
+        expect(await globalBatches({ workers, world }, 1)).toEqual(expected[1]);
+      });
+
+  it.each([0, 2])('is the same from every step of every epoch on, with %i workers', async (workers) => {
+    for (const epoch of [0, 1])
+      for (let step = 0; step <= 6; step++)
+        expect(await globalBatches({ workers }, epoch, step)).toEqual(expected[epoch]!.slice(step));
+  });
+
+  it.each([0, 2])('is the same from kept pixels, with %i workers', async (workers) => {
+    const loader = trainLoader({ workers, cacheBytes: 2 ** 24 });
+    for (let round = 0; round < 3; round++) {
+      const batches: string[][] = [];
+      for await (const batch of loader.epoch(1)) batches.push(lines(batch));
+      expect(batches).toEqual(expected[1]);
+    }
+  });
+
+  it('goes on from a step without reading what came before', async () => {
+    const counted = memoryDataset([await noiseJpeg(48, 48, 1)], 64);
+    const loader = createLoader(counted, {
+      batchSize: 8,
+      transform: evalTransform({ ...CONFIG, cropPct: 1, cropMode: 'center' }),
+    });
+    for await (const batch of loader.epoch(0, 6)) expect(batch.indices[0]).toBeGreaterThanOrEqual(48);
+    expect([...counted.reads].sort((a, b) => a - b)).toEqual(Array.from({ length: 16 }, (_, i) => 48 + i));
+  });
+});
+
+describe('validation on several processes', () => {
+  it.each([
+    [0, 3],
+    [2, 4],
+    [1, 2],
+  ])('%i workers, %i processes: every image is read exactly once', async (workers, world) => {
+    const transform = evalTransform({ ...CONFIG, cropPct: 0.9, cropMode: 'center' });
+    const all: string[] = [];
+    for (let rank = 0; rank < world; rank++) {
+      const sampler = sequentialSampler(data.length, { rank, world });
+      for await (const batch of createLoader(data, { batchSize: 6, transform, sampler, workers }).epoch(0))
+        all.push(...lines(batch));
+    }
+    const alone: string[] = [];
+    for await (const batch of createLoader(data, { batchSize: 50, transform }).epoch(0))
+      alone.push(...lines(batch));
+    expect(all).toEqual(alone);
+  });
+});
