@@ -20,7 +20,7 @@ export async function openPacked(
   const found = kind ?? (await kindOf(files, context));
   switch (found) {
     case 'tar':
-      return openTars(files, kind === undefined ? 'auto' : 'tar', context);
+      return openTars(files, 'auto', context);
     case 'webdataset':
       return openTars(files, 'webdataset', context);
     case 'tfrecord':
@@ -35,13 +35,18 @@ export async function openPacked(
     }
     case 'folders':
     case 'list':
+      // A tar of class folders, or of pictures with a list: what else lies beside the pictures means nothing.
+      if (packedKind(files[0]!.name) === 'tar') return openTars(files, 'pictures', context);
+      throw notThat(found, context);
     case 'cifar':
     case 'inaturalist':
     case 'csv':
-      throw new UserError(
-        `${context.source} is a file of many samples, not ${found}: leave "${found}:" away.`,
-      );
+      throw notThat(found, context);
   }
+}
+
+function notThat(kind: Kind, { source }: SourceContext): UserError {
+  return new UserError(`${source} is a file of many samples, not ${kind}: leave "${kind}:" away.`);
 }
 
 async function kindOf(files: readonly DataFile[], { source }: SourceContext): Promise<Kind> {

@@ -11,8 +11,8 @@ const MAX_LABEL_BYTES = 1 << 20;
 /** Tars inside tars, as ImageNet's training set comes: one level of them. */
 const MAX_DEPTH = 1;
 
-/** `auto`: files beside the pictures are their labels if there are any; `webdataset`: there must be; `tar`: they mean nothing. */
-export type TarReading = 'auto' | 'webdataset' | 'tar';
+/** `auto`: files beside the pictures are their labels if there are any; `webdataset`: there must be; `pictures`: they mean nothing. */
+export type TarReading = 'auto' | 'webdataset' | 'pictures';
 
 const LABEL_FIELDS = ['cls', 'json', 'txt'] as const;
 type LabelField = (typeof LABEL_FIELDS)[number];
@@ -72,7 +72,7 @@ class Gathered {
       const entry = { name: prefix + name, offset: shift + offset, size };
       const { key, extension } = splitName(entry.name);
       if (isPictureName(entry.name)) this.#pictures.push(entry);
-      if (this.reading !== 'tar') await this.pair(key, extension, entry, bytes);
+      if (this.reading !== 'pictures') await this.pair(key, extension, entry, bytes);
     });
   }
 
