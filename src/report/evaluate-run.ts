@@ -7,7 +7,6 @@ import { writePerClass, type PerClass } from '../eval/per-class.js';
 import { mergeConfig, readConfigFile } from '../train/load-config.js';
 import { RunFolder } from '../train/run-folder.js';
 import { openValidation, type LeftOut } from '../train/train-data.js';
-import { bestAndLast } from './best-epochs.js';
 import { PER_CLASS, readRuns } from './run-record.js';
 
 export interface EvaluateRunOptions {
@@ -25,15 +24,18 @@ export interface EvaluateRunHooks extends EvaluateDataHooks {
 }
 
 /**
- * The folder of a run's best weights: of its moving average or the model's own, whichever had the higher top-1 in an epoch. Undefined where the run
- * has none.
+ * The folder of a run's best weights: of its moving average or the model's own, whichever had the higher top-1 in an epoch, and of equal ones the lower
+ * loss. Undefined where the run has none.
  */
 export async function bestWeights(path: string): Promise<string | undefined> {
   const [run] = await readRuns([path]);
-  const top1 = (field: 'test_acc1' | 'test_ema_acc1') => bestAndLast(run!.epochs, field)?.best.top1 ?? -1;
-  const order = top1('test_ema_acc1') >= top1('test_acc1') ? ['best-ema', 'best'] : ['best', 'best-ema'];
-  return order
-    .map((name) => join(path, name))
+  const scores = run!.epochs.flatMap((line) => [
+    { folder: 'best-ema', top1: line.test_ema_acc1 ?? -1, loss: line.test_ema_loss ?? Infinity },
+    { folder: 'best', top1: line.test_acc1 ?? -1, loss: line.test_loss ?? Infinity },
+  ]);
+  return scores
+    .sort((a, b) => b.top1 - a.top1 || a.loss - b.loss)
+    .map(({ folder }) => join(path, folder))
     .find((folder) => existsSync(join(folder, 'model.safetensors')));
 }
 

@@ -24,6 +24,8 @@ export interface BestScore {
   epoch: number;
   /** Percent. */
   top1: number;
+  /** Missing in checkpoints of the first version. */
+  loss?: number;
 }
 
 export function startOfRun(): RunProgress {
