@@ -1,9 +1,15 @@
 import type { Command } from 'commander';
 import { addClassifierOptions, type ClassifierCommandOptions } from './shared/classifier-options.js';
-import { addComputeOptions, integer, type ComputeOptions } from './shared/options.js';
+import {
+  addComputeOptions,
+  addWorkersOption,
+  integer,
+  type ComputeOptions,
+  type WorkersOption,
+} from './shared/options.js';
 import { Output } from './shared/output.js';
 
-export interface EvalCommandOptions extends ComputeOptions, ClassifierCommandOptions {
+export interface EvalCommandOptions extends ComputeOptions, ClassifierCommandOptions, WorkersOption {
   data: string;
   batchSize: number;
   perClass?: string;
@@ -20,8 +26,10 @@ export function registerEvalCommand(program: Command): void {
       '--per-class <file>',
       'write how each class does, and what it is taken for (JSON, for `recnext report`)',
     );
-  addComputeOptions(addClassifierOptions(command)).action(async (options: EvalCommandOptions) => {
-    const { runEvalCommand } = await import('./eval-run.js');
-    await runEvalCommand(options, new Output(options));
-  });
+  addComputeOptions(addWorkersOption(addClassifierOptions(command))).action(
+    async (options: EvalCommandOptions) => {
+      const { runEvalCommand } = await import('./eval-run.js');
+      await runEvalCommand(options, new Output(options));
+    },
+  );
 }

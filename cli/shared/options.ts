@@ -72,3 +72,16 @@ export function addModelSizeOptions(command: Command): Command {
     .option('--num-classes <n>', 'classes of the classifier (0: none, features come out)', integer(0, 1e6))
     .option('--input-size <n>', 'side of the square input, pixels', integer(1, 65536));
 }
+
+/** Of the commands that read images besides `train`, which has its own in the configuration of a run. */
+export interface WorkersOption {
+  workers?: number;
+}
+
+export function addWorkersOption(command: Command): Command {
+  return command.option(
+    '--workers <n>',
+    'threads that decode images, 0: the main one (default: by the processors)',
+    integer(0, 256),
+  );
+}

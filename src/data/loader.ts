@@ -5,6 +5,7 @@ import type { Dataset } from './dataset.js';
 import { createSampleWriter } from './sample-writer.js';
 import { sequentialSampler, type EpochSampler } from './sampler.js';
 import type { ImageTransform } from './transform.js';
+import { automaticWorkers } from './workers/automatic.js';
 
 /** Decoded, transformed, normalised pictures of one step. The arrays belong to whoever takes the batch, until it is given back. */
 export interface LoadedBatch {
@@ -29,7 +30,10 @@ export interface LoaderOptions {
   readonly seed?: number;
   /** Leave out a last batch that isn't full. Default false. */
   readonly dropLast?: boolean;
-  /** Threads that decode and transform; 0: the calling one. They change nothing but the speed. Default 0. */
+  /**
+   * Threads that decode and transform; 0: the calling one. They change nothing but the speed. Default: by the processors, 0 for a small set or for a
+   * transform that is none of `evalTransform` and `trainTransform`.
+   */
   readonly workers?: number;
   /** Batches prepared ahead of the one in use. Default 2. */
   readonly prefetch?: number;
@@ -65,15 +69,7 @@ export interface Loader {
 
 /** @throws UserError when the data set gives no batch at all. */
 export function createLoader(dataset: Dataset, options: LoaderOptions): Loader {
-  const {
-    batchSize,
-    transform,
-    seed = 0,
-    dropLast = false,
-    workers = 0,
-    prefetch = 2,
-    concurrency = 16,
-  } = options;
+  const { batchSize, transform, seed = 0, dropLast = false, prefetch = 2, concurrency = 16 } = options;
   const { cacheBytes = 256 * 2 ** 20, onError = 'fail', onBroken } = options;
   const sampler = options.sampler ?? sequentialSampler(dataset.length);
   const full = Math.floor(sampler.length / batchSize);
@@ -83,6 +79,7 @@ export function createLoader(dataset: Dataset, options: LoaderOptions): Loader {
       `${dataset.source} gives no batch: ${sampler.length} samples, expected at least ${dropLast ? `one batch of ${batchSize}` : 'one'}.`,
     );
   const { height, width } = transform;
+  const workers = options.workers ?? (transform.description ? automaticWorkers(sampler.length) : 0);
   const stride = height * width * 3;
   const memory = new BatchMemory(Math.min(batchSize, sampler.length) * stride, prefetch + 2);
   const writer = createSampleWriter(dataset, { transform, workers, concurrency, cacheBytes });

@@ -15,6 +15,8 @@ export interface EvaluateDataOptions extends ClassifierOptions {
   /** Data source; of one with splits, the validation split. Or images that are open already. */
   readonly data: string | Dataset;
   readonly batchSize: number;
+  /** Threads that decode the images; 0: the calling one. Default: by the processors. */
+  readonly workers?: number;
   /** What executes the model. Default: TF.js, operation by operation. */
   readonly engine?: EngineOptions;
   /** Tell how each class does, and which are confused, with small pictures of the mistakes. */
@@ -65,8 +67,13 @@ export async function evaluateData(
       );
     requireSameClasses(classNames, options.weights ?? model.name, data.classes, data.source);
     const { dataConfig } = model;
-    const { batchSize } = options;
-    const loader = createLoader(data, { batchSize, transform: evalTransform(dataConfig), cacheBytes: 0 });
+    const { batchSize, workers } = options;
+    const loader = createLoader(data, {
+      batchSize,
+      transform: evalTransform(dataConfig),
+      cacheBytes: 0,
+      workers,
+    });
     const engine = await openEngine(model, options.engine);
     hooks.onStart?.(data.length);
     const confusion = options.perClass ? new Confusion(model.numClasses) : undefined;

@@ -36,6 +36,7 @@ export async function evaluate(
     metrics.add(values, batch.labels);
     onLogits?.(values, batch);
     images += batch.labels.length;
+    batch.release?.();
     onProgress?.(images);
     // Native backends compute without giving way: let signals and decoding workers through.
     await setImmediate();

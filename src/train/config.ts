@@ -52,6 +52,16 @@ export const runConfigSchema = z.strictObject({
     z.number().min(0).lt(1).default(0),
   ),
   numClasses: about('Model and data', 'classes (default: as in the data)', whole(2).optional()),
+  workers: about(
+    'Model and data',
+    'threads that decode and augment images, 0: the main one; they change nothing but the speed (default: by the processors)',
+    whole(0).max(256).optional(),
+  ),
+  onError: about(
+    'Model and data',
+    'at a training image that cannot be read: skip it, the next one of the data stands in its place, or fail',
+    z.enum(['skip', 'fail']).default('skip'),
+  ),
   inputSize: about('Model and data', 'side of the square input in pixels', whole(16).default(224)),
   progressive: about(
     'Model and data',
