@@ -6,10 +6,11 @@ import { openCheckpoint, writeSafetensors } from '../convert/files.js';
 import { UserError } from '../errors.js';
 import type { ImageModel } from '../models/image-model.js';
 import type { StateDict } from '../models/state-dict.js';
+import { dataDifferences, type DataIdentity } from './data-identity.js';
 import { writeFileAtomic } from '../runtime/files.js';
 import type { ModelEma } from './ema.js';
 import type { Optimizer } from './optimizer.js';
-import type { RunProgress } from './progress.js';
+import { startOfEpoch, type RunProgress } from './progress.js';
 import { writeFolder } from '../runtime/write-folder.js';
 
 /** Everything of a run that training changes. */
@@ -18,8 +19,8 @@ export interface TrainingState {
   readonly ema?: ModelEma;
   readonly optimizer: Optimizer;
   readonly progress: RunProgress;
-  /** Images of an epoch: resuming on other data would not be the same run. */
-  readonly samples: number;
+  /** Resuming on other data would not be the same run. */
+  readonly data: DataIdentity;
 }
 
 /**
@@ -36,12 +37,14 @@ const FILES = {
 /** What timm expects to find in a safetensors header. */
 export const WEIGHTS = { format: 'pt' };
 
-const score = z.object({ epoch: z.int().min(0), top1: z.number() });
+const score = z.object({ epoch: z.int().min(0), top1: z.number(), loss: z.number().optional() });
 const count = z.int().min(0);
 const stateSchema = z.object({
   version: z.literal(1),
   model: z.string(),
   samples: count,
+  batchSize: count.optional(),
+  digest: z.string().optional(),
   epoch: count,
   step: count,
   lossSum: z.number(),
@@ -59,7 +62,7 @@ export async function saveCheckpoint(
   state: TrainingState,
   extra: Readonly<Record<string, string>>,
 ): Promise<void> {
-  const { model, ema, optimizer, progress, samples } = state;
+  const { model, ema, optimizer, progress, data } = state;
   await writeFolder(path, async (folder) => {
     await writeSafetensors(join(folder, FILES.model), model.stateDict(), WEIGHTS);
     if (ema)
@@ -68,13 +71,33 @@ export async function saveCheckpoint(
       layout: 'tfjs',
     });
     for (const [name, text] of Object.entries(extra)) await writeFileAtomic(join(folder, name), text);
-    const json: z.input<typeof stateSchema> = { version: 1, model: model.name, samples, ...progress };
+    const json: z.input<typeof stateSchema> = {
+      version: 1,
+      model: model.name,
+      ...data,
+      ...progress,
+    };
     await writeFileAtomic(join(folder, FILES.state), JSON.stringify(json, undefined, 2) + '\n');
   });
 }
 
-/** Brings model, average, optimizer and progress back to what the checkpoint folder holds, bit by bit. */
-export async function loadCheckpoint(path: string, state: TrainingState): Promise<void> {
+export interface LoadCheckpointOptions {
+  /** Go on with other data: the epoch that was begun starts again. */
+  readonly force?: boolean;
+  /** Leave the moving average as it is, as the reference does. */
+  readonly withoutAverage?: boolean;
+}
+
+/**
+ * Brings model, average, optimizer and progress back to what the checkpoint folder holds, bit by bit.
+ *
+ * @throws UserError for a folder that is no checkpoint, or one of another model, or, without `force`, of other data
+ */
+export async function loadCheckpoint(
+  path: string,
+  state: TrainingState,
+  { force = false, withoutAverage = false }: LoadCheckpointOptions = {},
+): Promise<void> {
   const { model, ema, optimizer, progress } = state;
   const file = (name: string) => join(path, name);
   const saved = await readState(file(FILES.state));
@@ -82,11 +105,8 @@ export async function loadCheckpoint(path: string, state: TrainingState): Promis
     throw new UserError(
       `${file(FILES.state)}: a checkpoint of ${saved.model}, but the run trains ${model.name}.`,
     );
-  if (saved.samples !== state.samples)
-    throw new UserError(
-      `${path}: the run was training on ${saved.samples} images an epoch, now --data has ${state.samples}. Resume it with the same data.`,
-    );
-  if (ema) {
+  if (!force) await requireSameData(path, state.data);
+  if (ema && !withoutAverage) {
     const average = await readTensors(file(FILES.ema));
     await ema.withAverage(() => {
       model.loadStateDict(average, { source: file(FILES.ema) });
@@ -99,6 +119,18 @@ export async function loadCheckpoint(path: string, state: TrainingState): Promis
   optimizer.steps = saved.updates;
   for (const key of Object.keys(progress) as (keyof RunProgress)[])
     Object.assign(progress, { [key]: saved[key] });
+  if (dataDifferences(saved, state.data).length > 0) Object.assign(progress, startOfEpoch(saved.epoch));
+}
+
+/** Throws UserError saying what is different when a checkpoint folder is of a run on other data. */
+export async function requireSameData(path: string, data: DataIdentity): Promise<void> {
+  const saved = await readState(join(path, FILES.state));
+  const changed = dataDifferences(saved, data);
+  if (changed.length === 0) return;
+  throw new UserError(
+    `${path}: not the data that the run was training on (${changed.join('; ')}). ` +
+      `Resume it with the same, or go on with these by --force-resume${saved.step > 0 ? '; the epoch begun starts again' : ''}.`,
+  );
 }
 
 async function readState(path: string): Promise<z.output<typeof stateSchema>> {

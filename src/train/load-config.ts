@@ -89,13 +89,18 @@ function describeIssue(issue: z.core.$ZodIssue): string {
   return text.charAt(0).toLowerCase() + text.slice(1);
 }
 
-/** The text of config.yaml: every option by its name, in the order of the schema. */
-export function formatConfig(config: RunConfig): string {
+/**
+ * The text of config.yaml: every option by its name, in the order of the schema.
+ *
+ * @param machine a line on what computes the run, a comment at the top
+ */
+export function formatConfig(config: RunConfig, machine?: string): string {
   const entries = Object.keys(runConfigSchema.shape).map((key) => [
     optionName(key),
     config[key as keyof RunConfig],
   ]);
-  return stringify(Object.fromEntries(entries.filter(([, value]) => value !== undefined)));
+  const text = stringify(Object.fromEntries(entries.filter(([, value]) => value !== undefined)));
+  return machine === undefined ? text : `# ${machine}\n${text}`;
 }
 
 /** The whole configuration for people: a line for each group of options, options without a value left out. */

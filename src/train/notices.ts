@@ -5,6 +5,7 @@ import type { RunConfig } from './config.js';
 export function runNotices(config: RunConfig, batchesOfEpoch: number): string[] {
   return [
     ...noDistillation(config),
+    ...repairs(config),
     ...peakNotReached(config),
     ...slowAverage(config, batchesOfEpoch),
     ...smallPictures(config),
@@ -15,6 +16,23 @@ function noDistillation({ distillationType }: RunConfig): string[] {
   return distillationType === 'none'
     ? ['no distillation: the reference distils (hard); give a teacher with --teacher-path to do so.']
     : [];
+}
+
+/** Where a run differs from one of the reference's script with the same options. */
+function repairs({ compat, repeatedAug, modelEma, finetune }: RunConfig): string[] {
+  if (compat === 'reference') return [];
+  const differences = [
+    ...(repeatedAug ? ['every epoch repeats another third of the images, cut to whole batches'] : []),
+    ...(modelEma ? ['the moving average is scored and resumed'] : []),
+    ...(finetune === undefined
+      ? []
+      : ['validation images are cropped, a classifier of other classes begins anew']),
+  ];
+  return differences.length === 0
+    ? []
+    : [
+        `otherwise than in the reference's script (--compat reference for its own ways): ${differences.join('; ')}.`,
+      ];
 }
 
 /** Epoch e runs at the rate of e - 1: the warm-up ends one epoch later than its name says. */

@@ -8,6 +8,7 @@ import { requireSameClasses } from '../eval/classes.js';
 import { buildModel, type RecNext, type RegNet, smallInputNotice } from '../models/index.js';
 import { loadClassWeights } from './class-weights.js';
 import type { RunConfig } from './config.js';
+import { labelDigest } from './data-identity.js';
 import { runNotices } from './notices.js';
 import { createLoaders, openTraining, openValidation, type LeftOut } from './train-data.js';
 import type { TrainParts } from './train.js';
@@ -40,7 +41,7 @@ export async function prepareRun(
   const small = smallInputNotice(model);
   if (small !== undefined) notice(small);
   const teacher = await teacherOf(config, data, hooks);
-  const loaders = createLoaders(config, model.dataConfig, data, val);
+  const loaders = createLoaders(config, model.dataConfig, data, val, notice);
   runNotices(config, loaders.train.steps).forEach(notice);
 
   const classes = data.classes;
@@ -50,6 +51,7 @@ export async function prepareRun(
     ...loaders,
     classWeights:
       config.classWeights === undefined ? undefined : await loadClassWeights(config.classWeights, data),
+    dataDigest: labelDigest(data),
     weightFiles: {
       'config.json': JSON.stringify(timmConfig(model.config, classes), undefined, 2) + '\n',
       ...(classes && { 'classes.txt': classes.map((name) => name + '\n').join('') }),
@@ -66,14 +68,15 @@ async function studentOf(
   const { model: name, finetune, inputSize: imgSize, drop, dropPath, seed } = config;
   const distillation = config.distillationType !== 'none';
   const options = { numClasses, imgSize, drop, dropPath, distillation, seed };
-  if (checkpoint !== undefined)
+  // The reference's average goes on from the weights that its process began with, drawn anew: `loadCheckpoint` leaves it so.
+  if (checkpoint !== undefined && config.compat !== 'reference')
     return requireHeads((await loadModel({ ...options, weights: checkpoint, model: name })).model, config);
   if (finetune === undefined) return requireHeads(buildModel(name, options), config);
   const loaded = await loadModel({
     ...options,
     weights: finetune,
     model: name,
-    onClassMismatch: 'reset',
+    ...(config.compat !== 'reference' && { onClassMismatch: 'reset' }),
     ...fetching(hooks),
   });
   loaded.notes.forEach((note) => hooks.notice(`${weightsLabel(finetune)}: ${note}`));

@@ -1,10 +1,14 @@
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { UsageError } from '../errors.js';
+import { readModel } from '../convert/read-model.js';
 import { writeFileAtomic } from '../runtime/files.js';
 import type { EngineOptions } from '../runtime/engines/choose.js';
-import { optionName, type RunConfig, type RunConfigKey } from './config.js';
+import { requireSameData } from './checkpoint.js';
+import type { RunConfig } from './config.js';
 import { formatConfig, mergeConfig, readConfigFile, type ConfigLayer } from './load-config.js';
 import { prepareRun, type PrepareHooks } from './prepare.js';
+import { readReferenceCheckpoint, referenceOptions } from './reference-checkpoint.js';
+import { refuseChanges } from './resume-changes.js';
 import { RunFolder } from './run-folder.js';
 import { train, type TrainParts, type TrainResult } from './train.js';
 import { watchRun, type WatchHooks } from './watch.js';
@@ -15,20 +19,11 @@ export interface RunHooks extends WatchHooks, PrepareHooks {
   readonly notice: (line: string) => void;
   /** What executes the step. Default: TF.js, operation by operation. */
   readonly engine?: EngineOptions;
+  /** What computes the run (backend, engine, device), written into config.yaml for people. */
+  readonly machine?: string;
   /** The run is about to begin. */
   onStart?(config: RunConfig, folder: string): void;
 }
-
-/** Options that may change when a run is resumed: where its files are now, how often it is saved, what is written to watch it. */
-const MAY_CHANGE: readonly RunConfigKey[] = [
-  'data',
-  'val',
-  'teacherPath',
-  'saveFreq',
-  'tensorboard',
-  'tbHistograms',
-  'tbImages',
-];
 
 /** Begins a run in a new folder. */
 export async function startRun(layers: readonly ConfigLayer[], hooks: RunHooks): Promise<TrainResult> {
@@ -36,21 +31,55 @@ export async function startRun(layers: readonly ConfigLayer[], hooks: RunHooks):
   const path = config.outputDir ?? join('checkpoints', config.model, timestamp());
   RunFolder.refuseUsed(path);
   const prepared = await prepareRun(config, undefined, hooks);
-  const folder = await RunFolder.create(path, formatConfig(config), hooks.notice);
+  return runIn(path, { ...prepared, config }, hooks);
+}
+
+/** Trains in a new folder. */
+async function runIn(path: string, parts: Omit<TrainParts, 'folder'>, hooks: RunHooks): Promise<TrainResult> {
+  const folder = await RunFolder.create(path, formatConfig(parts.config, hooks.machine), hooks.notice);
   try {
-    hooks.onStart?.(config, path);
-    return await trainAndDispose({ ...prepared, config, folder }, hooks);
+    hooks.onStart?.(parts.config, path);
+    return await trainAndDispose({ ...parts, folder }, hooks);
   } finally {
     folder.close();
   }
 }
 
 /**
- * Goes on with the run in a run folder, or from one of its checkpoints, with the configuration it was begun with.
+ * Goes on with the run of a checkpoint that the reference's main.py wrote, in a folder of its own.
+ *
+ * @param flags given now: where the data is, and what is to be otherwise than in that run
+ */
+async function resumeReference(path: string, flags: ConfigLayer, hooks: RunHooks): Promise<TrainResult> {
+  const reference = await readReferenceCheckpoint(path);
+  const options = referenceOptions(reference);
+  // Names that are not ours stand for what the weights are.
+  const model = options.values.model ?? (await readModel({ weights: path })).config.name;
+  const config = mergeConfig({ ...options, values: { ...options.values, model } }, flags);
+  const folder = config.outputDir ?? join('checkpoints', config.model, timestamp());
+  RunFolder.refuseUsed(folder);
+  const prepared = await prepareRun(config, path, hooks);
+  return runIn(folder, { ...prepared, config, reference }, hooks);
+}
+
+export interface ResumeOptions {
+  /** Go on although data or options changed, where a checkpoint can be gone on with at all. */
+  readonly force?: boolean;
+}
+
+/**
+ * Goes on with the run in a run folder, from one of its checkpoints, or from a checkpoint of the reference's main.py, with the configuration
+ * it was begun with.
  *
  * @param flags given now: they must agree with that configuration, but for those that may change
  */
-export async function resumeRun(path: string, flags: ConfigLayer, hooks: RunHooks): Promise<TrainResult> {
+export async function resumeRun(
+  path: string,
+  flags: ConfigLayer,
+  hooks: RunHooks,
+  { force = false }: ResumeOptions = {},
+): Promise<TrainResult> {
+  if (statSync(path, { throwIfNoEntry: false })?.isFile()) return resumeReference(path, flags, hooks);
   const folder = await RunFolder.open(RunFolder.resolve(path).folder, hooks.notice);
   try {
     // Only now that the folder is ours: another process may have gone on in between.
@@ -58,13 +87,18 @@ export async function resumeRun(path: string, flags: ConfigLayer, hooks: RunHook
     const file = RunFolder.configFile(folder.path);
     const saved = await readConfigFile(file);
     const config = mergeConfig(saved, flags);
-    refuseChanges(mergeConfig(saved), config, flags, file);
+    refuseChanges(mergeConfig(saved), config, flags, file, force);
     if (checkpoint === undefined) hooks.notice(`${folder.path} has no checkpoint yet: the run begins anew.`);
     const prepared = await prepareRun(config, checkpoint, hooks);
+    if (checkpoint !== undefined && !force) {
+      const { train, dataDigest: digest } = prepared;
+      const data = { samples: train.samples, batchSize: config.batchSize, digest };
+      await requireSameData(checkpoint, data);
+    }
     // Only what could be prepared: a refused resume leaves the run as it was.
-    await folder.writing(() => writeFileAtomic(file, formatConfig(config)));
+    await folder.writing(() => writeFileAtomic(file, formatConfig(config, hooks.machine)));
     hooks.onStart?.(config, folder.path);
-    return await trainAndDispose({ ...prepared, config, folder, checkpoint }, hooks);
+    return await trainAndDispose({ ...prepared, config, folder, checkpoint, forceResume: force }, hooks);
   } finally {
     folder.close();
   }
@@ -79,16 +113,6 @@ async function trainAndDispose(parts: TrainParts, hooks: RunHooks): Promise<Trai
     await watched.close();
     parts.model.dispose();
     parts.teacher?.dispose();
-  }
-}
-
-function refuseChanges(saved: RunConfig, now: RunConfig, flags: ConfigLayer, file: string): void {
-  for (const key of Object.keys(flags.values) as RunConfigKey[]) {
-    if (MAY_CHANGE.includes(key) || JSON.stringify(saved[key]) === JSON.stringify(now[key])) continue;
-    throw new UsageError(
-      `${flags.nameOf(key)} ${String(now[key])} is not what the run has (${optionName(key)}: ${String(saved[key])} in ${file}). ` +
-        `A resumed run keeps its configuration: leave the option away, or start a new run with -o.`,
-    );
   }
 }
 

@@ -1,7 +1,7 @@
 import { evaluate, type Evaluation } from '../eval/evaluate.js';
 import type { ImageModel } from '../models/image-model.js';
 import type { TrainingState } from './checkpoint.js';
-import { countedBatches, type RunProgress } from './progress.js';
+import { countedBatches, type BestScore, type RunProgress } from './progress.js';
 import type { TrainHooks, TrainParts } from './train.js';
 import type { Training } from './training.js';
 
@@ -13,18 +13,20 @@ export interface Scores {
 
 /** Scores the model's own weights and their moving average. */
 export async function validate(
-  { val }: TrainParts,
+  { val, config }: Pick<TrainParts, 'val' | 'config'>,
   { ema, runner }: Pick<Training, 'ema' | 'runner'>,
   { onValidate, signal }: TrainHooks,
 ): Promise<Scores> {
   if (val === undefined) return {};
-  const total = val.samples * (ema ? 2 : 1);
+  // The reference never looks at its average.
+  const both = ema !== undefined && config.compat !== 'reference';
+  const total = val.samples * (both ? 2 : 1);
   const score = (weights: 'raw' | 'ema', before: number) =>
     runner.evaluating(weights, (engine) =>
       evaluate(engine, val, { signal, onProgress: (images) => onValidate?.(before + images, total) }),
     );
   const raw = await score('raw', 0);
-  return ema ? { raw, ema: await score('ema', val.samples) } : { raw };
+  return both ? { raw, ema: await score('ema', val.samples) } : { raw };
 }
 
 /** Saves the weights whose top-1 is the best so far. */
@@ -34,12 +36,18 @@ export async function keepBest(
   scores: Scores,
 ): Promise<void> {
   for (const kind of ['raw', 'ema'] as const) {
-    const top1 = scores[kind]?.top1;
-    if (top1 === undefined || top1 <= (progress.best[kind]?.top1 ?? -1)) continue;
-    progress.best[kind] = { epoch: progress.epoch, top1 };
+    const score = scores[kind];
+    if (score === undefined || !isBetter(score, progress.best[kind])) continue;
+    progress.best[kind] = { epoch: progress.epoch, top1: score.top1, loss: score.loss };
     const write = () => folder.saveBest(kind, model.stateDict(), weightFiles);
     await (kind === 'ema' ? ema!.withAverage(write) : write());
   }
+}
+
+/** Of equal top-1, which a small validation set gives often, the lower loss is better. */
+function isBetter({ top1, loss }: Evaluation, best: BestScore | undefined): boolean {
+  if (best === undefined) return true;
+  return top1 > best.top1 || (top1 === best.top1 && loss < (best.loss ?? -Infinity));
 }
 
 /** A line of log.txt: the reference's fields, top-1 in training, and the moving average's. */

@@ -2,6 +2,7 @@ import {
   createLoader,
   evalTransform,
   openDataset,
+  repeatedAugmentationSampler,
   shuffleSampler,
   trainTransform,
   type Dataset,
@@ -74,23 +75,36 @@ export function createLoaders(
   modelData: DataConfig,
   data: Dataset,
   val: Dataset | undefined,
+  notice?: (line: string) => void,
 ): { train: Loader; val: Loader | undefined } {
+  const { batchSize, seed, compat, workers, onError } = config;
   const imagesOf = (size: number) => ({ ...modelData, inputSize: [3, size, size] as const });
-  const evaluated = evalTransform(imagesOf(config.inputSize));
+  // The reference does not crop when it fine-tunes.
+  const squash = compat === 'reference' && config.finetune !== undefined;
+  const evaluated = evalTransform({
+    ...imagesOf(config.inputSize),
+    ...(squash && { cropMode: 'squash', cropPct: 1 }),
+  });
   if (config.overfitBatches !== undefined) return firstBatches(config, data, evaluated);
   const trained = (size: number): ImageTransform => trainTransform({ ...config, ...imagesOf(size) });
+  const sampler = config.repeatedAug
+    ? repeatedAugmentationSampler(data.length, seed, { batchSize, compat, notice })
+    : shuffleSampler(data.length, seed);
   return {
     train: progressiveLoader(parseProgressive(config), (size) =>
       createLoader(data, {
-        batchSize: config.batchSize,
+        batchSize,
         transform: trained(size),
-        sampler: shuffleSampler(data.length, config.seed),
-        seed: config.seed,
+        sampler,
+        seed,
         dropLast: true,
+        workers,
+        onError,
+        onBroken: ({ reason }) => notice?.(`left out: ${reason}`),
       }),
     ),
     val:
       val &&
-      createLoader(val, { batchSize: Math.floor(EVAL_BATCH * config.batchSize), transform: evaluated }),
+      createLoader(val, { batchSize: Math.floor(EVAL_BATCH * batchSize), transform: evaluated, workers }),
   };
 }

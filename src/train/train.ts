@@ -7,6 +7,7 @@ import { loadCheckpoint, saveCheckpoint, type TrainingState } from './checkpoint
 import type { RunConfig } from './config.js';
 import { runEpoch, type StepInfo } from './epoch.js';
 import { epochsWithoutBetter, startOfEpoch } from './progress.js';
+import { loadReferenceState, type ReferenceCheckpoint } from './reference-checkpoint.js';
 import type { RunFolder } from './run-folder.js';
 import { keepBest, logLine, validate, type Scores } from './scores.js';
 import { createTraining } from './training.js';
@@ -26,8 +27,14 @@ export interface TrainParts {
   /** Factor of each class in the loss. */
   readonly classWeights?: Float32Array;
   readonly folder: RunFolder;
+  /** See `labelDigest`. */
+  readonly dataDigest?: string;
   /** Checkpoint folder to go on from. */
   readonly checkpoint?: string;
+  /** Go on from it although the data changed. */
+  readonly forceResume?: boolean;
+  /** A checkpoint of the reference's main.py to go on from. */
+  readonly reference?: ReferenceCheckpoint;
   /** Small files that go beside saved weights, by name (what the model is, its classes). */
   readonly weightFiles: Readonly<Record<string, string>>;
 }
@@ -38,6 +45,8 @@ export interface TrainHooks {
   onValidate?(images: number, of: number): void;
   /** The line that went into log.txt. */
   onEpoch?(line: Readonly<Record<string, number>>): void;
+  /** Told what a user may not expect, a line each. */
+  notice?(line: string): void;
   /** Told what looks wrong with the run, a line each. */
   warn?(line: string): void;
   /** Ends the run cleanly: after the running step, with a checkpoint. */
@@ -87,7 +96,14 @@ export async function train(parts: TrainParts, hooks: TrainHooks = {}): Promise<
     config.patience !== undefined && (epochsWithoutBetter(progress) ?? 0) >= config.patience;
 
   try {
-    if (parts.checkpoint !== undefined) await loadCheckpoint(parts.checkpoint, state);
+    if (parts.checkpoint !== undefined) {
+      const withoutAverage = config.compat === 'reference';
+      await loadCheckpoint(parts.checkpoint, state, { force: parts.forceResume, withoutAverage });
+    } else if (parts.reference !== undefined) {
+      const notes = await loadReferenceState(parts.reference, state, config);
+      notes.forEach((note) => hooks.notice?.(note));
+      await save();
+    }
     await folder.trimLog(progress.epoch);
     let scores: Scores | undefined;
 

@@ -45,7 +45,13 @@ export function createTraining(parts: TrainParts, warn: TrainHooks['warn'] = () 
     parts.engine,
   );
   return {
-    state: { model, ema, optimizer, progress: startOfRun(), samples: train.samples },
+    state: {
+      model,
+      ema,
+      optimizer,
+      progress: startOfRun(),
+      data: { samples: train.samples, batchSize: config.batchSize, digest: parts.dataDigest },
+    },
     ema,
     runner,
     toBatch: batchMaker({ ...config, numClasses: model.numClasses, classWeights }),

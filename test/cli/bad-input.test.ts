@@ -22,6 +22,10 @@ describe('bad input', () => {
     '1',
     '--warmup-epochs',
     '0',
+    '--mixup',
+    '0',
+    '--cutmix',
+    '0',
   ];
 
   beforeAll(async () => {

@@ -74,8 +74,15 @@ describeBackends(['cpu', 'node'], 'training run', () => {
       ['best-ema', 'test_ema_acc1'],
     ] as const) {
       const scores = log.map((line) => line[field]!);
+      const lossField = field.replace('acc1', 'loss');
       const best = result.best[name === 'best' ? 'raw' : 'ema']!;
-      expect(best).toEqual({ epoch: scores.indexOf(Math.max(...scores)), top1: Math.max(...scores) });
+      // Of equal top-1 the lower loss is better.
+      const ranked = [...log].sort((a, b) => b[field]! - a[field]! || a[lossField]! - b[lossField]!);
+      expect(best).toEqual({
+        epoch: ranked[0]!.epoch,
+        top1: Math.max(...scores),
+        loss: ranked[0]![lossField],
+      });
       expect(existsSync(join(path('run'), name, 'config.json'))).toBe(true);
       new TinyModel().loadStateDict(await readTensors(join(path('run'), name, 'model.safetensors')));
     }
