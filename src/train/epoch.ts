@@ -82,6 +82,7 @@ export async function runEpoch(
     progress.step += group.length;
     progress.updates = optimizer.steps;
     watch.labels(group);
+    for (const batch of group) batch.release?.();
     if (bad.length === 0 && results.length > 0)
       onStep?.({
         ...means(results),
