@@ -40,7 +40,6 @@ export function recipeFor({ images, classes, inputSize }: Subject): RunConfigInp
     lr: rate(1e-3),
     warmupLr: 1e-5,
     minLr: 1e-6,
-    layerDecay: 0.75,
     modelEmaDecay: decayFor(epochs * steps),
     setBnEval: batchSize < SMALL_BATCH,
     ...(images / classes < FEW && {

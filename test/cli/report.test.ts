@@ -81,6 +81,22 @@ describeBackends(['node'], 'results by class', (backend) => {
       }
     const page = await readFile(join(dir, 'classes.html'), 'utf8');
     expect(page).toContain('>green<');
+
+    const file = join(dir, 'all.json');
+    const all = await runCli(
+      'eval',
+      '--weights',
+      join(run, 'best'),
+      '--data',
+      join(data, 'train'),
+      '--per-class',
+      file,
+      '--json',
+      ...common,
+    );
+    expect(all.code, all.stderr).toBe(0);
+    expect(JSON.parse(all.stdout)).toMatchObject({ images: 24, perClass: file });
+    expect((await readPerClass(file))!.classes.map(({ images }) => images)).toEqual([8, 8, 8]);
     expect(existsSync(join(run, 'tensorboard'))).toBe(true);
   });
 });
