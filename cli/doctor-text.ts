@@ -23,6 +23,7 @@ export function describeDoctor(report: DoctorReport): string {
     ...Object.entries(report.backends).map(line),
     'engines',
     ...Object.entries(report.engines).map(line),
+    line(['operations', report.operations]),
     'devices',
     ...report.devices.map(({ name, ...rest }) => line([name, rest])),
     ...copies,

@@ -29,8 +29,14 @@ export function registerSetupCommand(program: Command): void {
           ? ''
           : ` on TensorFlow ${result.tensorflow.version} (${result.gpu ? 'GPU' : 'CPU'}, ${result.tensorflow.path})`)
       : undefined;
-    if (result.native) output.info(text!);
-    else if (!options.gpu)
+    if (result.native) {
+      output.info(text!);
+      output.info(
+        'path' in result.operations
+          ? `operations of our own for this processor are built (${result.operations.path})`
+          : `operations of our own, which make training faster, are not built: ${result.operations.reason}`,
+      );
+    } else if (!options.gpu)
       output.warn(
         `the node backend is not available: ${result.problem} Meanwhile everything runs on wasm, several times slower; run \`recnext setup\` again when this is solved.`,
       );

@@ -3,6 +3,7 @@ import { cpuInfo, type CpuInfo } from './cpu-info.js';
 import { whyNoGpu } from './gpu.js';
 import { probeBackend, type TensorFlowLibrary } from './probe.js';
 import { ownPackageFolder } from './setup/node-package.js';
+import { opLibrary } from './tensorflow/op-library.js';
 import { tfjsCopies, type PackageCopy } from './tfjs-copies.js';
 
 export interface Availability {
@@ -25,6 +26,8 @@ export interface DoctorReport {
   cpu: CpuInfo;
   backends: Record<BackendName, Availability>;
   engines: Record<EngineName, Availability>;
+  /** Our own operations for the tensorflow engine; nothing needs them. */
+  operations: Availability;
   tensorflow?: TensorFlowLibrary;
   /** What `--device` accepts here. */
   devices: (Availability & { name: 'cpu' | 'gpu' })[];
@@ -80,11 +83,19 @@ export async function doctor(folder = process.cwd()): Promise<DoctorReport> {
         ? { available: true, does: 'runs each operation as TF.js calls it, on the backend' }
         : { available: false, reason: 'no backend works' },
     },
+    operations: await operations(),
     ...(tensorflow === undefined ? {} : { tensorflow }),
     devices,
     tfjsCopies: copies,
     nextSteps: nextSteps(backends, copies),
   };
+}
+
+async function operations(): Promise<Availability> {
+  const library = await opLibrary();
+  return 'path' in library
+    ? { available: true, does: `faster training on this processor (${library.path})` }
+    : { available: false, reason: library.reason };
 }
 
 function nextSteps(backends: DoctorReport['backends'], copies: readonly PackageCopy[]): string[] {

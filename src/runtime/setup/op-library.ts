@@ -11,6 +11,9 @@ import { ownPackageFolder } from './node-package.js';
 import { TENSORFLOW_VERSION } from './platform.js';
 import type { TensorFlowHome } from './tensorflow.js';
 
+/** The library of our own operations (`native/`), or why it is not there, in one line without a final stop. */
+export type OpLibrary = { path: string } | { reason: string };
+
 const sourceFolder = (): string => join(ownPackageFolder(), 'native');
 
 const EXTENSION: Partial<Record<NodeJS.Platform, string>> = { darwin: 'dylib', win32: 'dll' };

@@ -7,6 +7,7 @@ import type { SetupLog } from './log.js';
 import { ensureNodePackage } from './node-package.js';
 import { findPip } from './pip.js';
 import { thisPlatform, wheelTarget, type Variant, type WheelTarget } from './platform.js';
+import { buildOpLibrary, type OpLibrary } from './op-library.js';
 import { fetchTensorFlow, findTensorFlow } from './tensorflow.js';
 
 export interface SetupOptions {
@@ -19,7 +20,13 @@ export type SetupResult = {
   /** Whether anything was installed. */
   changed: boolean;
 } & (
-  | { native: true; tensorflow: TensorFlowLibrary | undefined; gpu: boolean }
+  | {
+      native: true;
+      tensorflow: TensorFlowLibrary | undefined;
+      gpu: boolean;
+      /** Our own operations: their library, or why there is none. Nothing needs them: they make training faster. */
+      operations: OpLibrary;
+    }
   /** Why the native part is not there, and how to get it: one or two sentences. */
   | { native: false; problem: string }
 );
@@ -31,7 +38,7 @@ export type SetupResult = {
 export async function setup({ gpu = false, log }: SetupOptions): Promise<SetupResult> {
   const variant: Variant = gpu ? 'cuda' : 'cpu';
   const before = await probe(gpu);
-  if (before.available && (!gpu || before.gpu === true)) return working(false, before);
+  if (before.available && (!gpu || before.gpu === true)) return working(false, before, variant, log);
   try {
     // Before several GB are fetched in vain.
     const driver = gpu ? missingDriver() : undefined;
@@ -46,7 +53,7 @@ export async function setup({ gpu = false, log }: SetupOptions): Promise<SetupRe
       const after = await probe(gpu);
       if (after.available && (!gpu || after.gpu === true)) {
         await undo.forget();
-        return working(true, after);
+        return working(true, after, variant, log);
       }
       await undo.restore();
       throw new UserError(
@@ -93,6 +100,28 @@ const MISSING_COMPILER =
 
 const probe = (gpu: boolean): Promise<Probe> => probeBackend('node', gpu ? 'gpu' : 'cpu');
 
-function working(changed: boolean, found: Probe & { available: true }): SetupResult {
-  return { changed, native: true, tensorflow: found.tensorflow, gpu: found.gpu === true };
+async function working(
+  changed: boolean,
+  found: Probe & { available: true },
+  variant: Variant,
+  log: SetupLog,
+): Promise<SetupResult> {
+  const operations = await ensureOperations(variant, log);
+  return { changed, native: true, tensorflow: found.tensorflow, gpu: found.gpu === true, operations };
+}
+
+/** Our own operations, built when that can be done. Never throws: everything works without them. */
+async function ensureOperations(variant: Variant, log: SetupLog): Promise<OpLibrary> {
+  const platform = wheelTarget(thisPlatform(), variant);
+  const home = 'target' in platform ? await findTensorFlow(platform.target, variant) : undefined;
+  if (home === undefined)
+    return { reason: 'their headers come with the TensorFlow from PyPI, and another one is in use' };
+  const compiler = await findCompiler();
+  if (compiler === undefined) return { reason: 'there is no C++ compiler' };
+  try {
+    return { path: await buildOpLibrary(home, compiler, log) };
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return { reason: error.message.replace(/\.$/, '') };
+  }
 }

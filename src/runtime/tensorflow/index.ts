@@ -6,4 +6,5 @@ export { TensorFlowError, type TensorFlowCode } from './status.js';
 export { listDevices, type TensorFlowDevice } from './devices.js';
 export { tensorflowVersion } from './library.js';
 export type { NodeTime } from './profile.js';
-export { opLibrary, type OpLibrary } from './op-library.js';
+export { opLibrary } from './op-library.js';
+export type { OpLibrary } from '../setup/op-library.js';

@@ -1,9 +1,6 @@
 import { existsSync } from 'node:fs';
-import { opLibraryPath } from '../setup/op-library.js';
+import { opLibraryPath, type OpLibrary } from '../setup/op-library.js';
 import { findTensorFlowFiles } from './find-library.js';
-
-/** The library of our own operations (`native/`), or why it is not there, in one line without a final stop. */
-export type OpLibrary = { path: string } | { reason: string };
 
 /** Looks for the library that `recnext setup` builds when there is a compiler. Nothing needs it: it makes training faster. */
 export async function opLibrary(): Promise<OpLibrary> {
