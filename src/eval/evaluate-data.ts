@@ -1,4 +1,5 @@
 import { UserError } from '../errors.js';
+import { weightsLabel } from '../convert/hub/resolve-weights.js';
 import type { FetchOptions } from '../runtime/fetch/fetch-options.js';
 import { createLoader, evalTransform, openDataset, type Dataset } from '../data/index.js';
 import { smallInputNotice } from '../models/index.js';
@@ -89,7 +90,7 @@ export async function evaluateData(
     return {
       model: model.name,
       ...metrics,
-      ...(confusion && { perClass: await perClassOf(confusion, data, names) }),
+      ...(confusion && { perClass: await perClassOf(confusion, data, names, weightsLabel(options.weights ?? model.name)) }),
       imagesPerSecond: metrics.images / seconds,
       pipeline: {
         inputSize: dataConfig.inputSize[1],

@@ -29,6 +29,9 @@ const exampleSchema = z.object({
 });
 const perClassSchema = z.object({
   version: z.literal(1),
+  /** What was evaluated, and on what: paths or addresses. */
+  weights: z.string(),
+  data: z.string(),
   /** By label. Accuracies in percent, null where there is nothing to divide by. */
   classes: z.array(
     z.object({
@@ -51,11 +54,16 @@ const perClassSchema = z.object({
 /** How each class does, and which are confused. */
 export type PerClass = z.output<typeof perClassSchema>;
 
-/** The counts of an evaluation with the names of its classes and small pictures of its mistakes. */
+/**
+ * The counts of an evaluation with the names of its classes and small pictures of its mistakes.
+ *
+ * @param weights what was evaluated, for people
+ */
 export async function perClassOf(
   confusion: Confusion,
   data: Dataset,
   names: readonly string[] | undefined,
+  weights: string,
 ): Promise<PerClass> {
   const classes = Array.from({ length: data.numClasses }, (_, label) => {
     const { images, correct1, correct5, predicted } = confusion.ofClass(label);
@@ -73,7 +81,7 @@ export async function perClassOf(
       ...pair,
       examples: await Promise.all(pair.examples.map((mistake) => exampleOf(mistake, data))),
     });
-  return { version: 1, classes, confused };
+  return { version: 1, weights, data: data.source, classes, confused };
 }
 
 function share(part: number, whole: number): number | null {

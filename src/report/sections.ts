@@ -196,12 +196,18 @@ export function classesSection(runs: readonly RunRecord[]): Html {
       : known.map(
           ({ name, perClass, i }) =>
             markup`<h3>${runLabel(i, name)}</h3>
-              ${classTable(name, perClass)}${confusedPairs(perClass)}`,
+              ${evaluated(perClass)}${classTable(name, perClass)}${confusedPairs(perClass)}`,
         );
   return markup`<section id="classes">
     <h2>Classes</h2>
     ${content}
   </section>`;
+}
+
+function evaluated({ weights, data, classes }: PerClass): Html {
+  const images = classes.reduce((sum, of) => sum + of.images, 0);
+  const right = classes.reduce((sum, of) => sum + (of.images * (of.top1 ?? 0)) / 100, 0);
+  return markup`<p class="soft">${weights} on ${data}: top-1 ${percent((100 * right) / images)} of ${images} images.</p>`;
 }
 
 const CLASS_COLUMNS = [

@@ -66,6 +66,8 @@ export async function fakePerClass(names: readonly string[]): Promise<PerClass> 
   });
   return {
     version: 1,
+    weights: `best-ema ${HOSTILE}`,
+    data: 'photos/val',
     classes,
     confused: [
       { label: 0, predicted: 1, count: 9, examples: await Promise.all([0, 1, 2].map(example)) },

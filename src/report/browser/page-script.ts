@@ -46,6 +46,12 @@ export function pageScript(Plot: typeof uPlot): void {
     return unit === '' ? digits : `${digits} ${unit}`;
   }
 
+  /** A little more than what is to be seen, and nothing that is no share. */
+  function percentRange(_: uPlot, low: number | null, high: number | null): [number, number] {
+    const margin = low === null || high === null ? 0 : Math.max(0.5, (high - low) * 0.08);
+    return [Math.max(0, (low ?? 0) - margin), Math.min(100, (high ?? 100) + margin)];
+  }
+
   function draw(host: HTMLElement, chart: ChartData['charts'][number]): uPlot {
     const dashes = { solid: [], dashed: [8, 4], dotted: [2, 3] };
     const axis = {
@@ -58,7 +64,10 @@ export function pageScript(Plot: typeof uPlot): void {
         width: host.clientWidth,
         height: 300,
         cursor: { sync: { key: 'epochs' }, drag: { x: true, y: false } },
-        scales: { x: { time: false, range: () => range }, y: { distr: chart.log ? 3 : 1 } },
+        scales: {
+          x: { time: false, range: () => range },
+          y: { distr: chart.log ? 3 : 1, ...(chart.unit === '%' && { range: percentRange }) },
+        },
         axes: [
           { ...axis, label: 'Epoch', labelSize: 22, size: 40 },
           {
