@@ -29,3 +29,11 @@ export type { RunConfig, RunConfigInput } from './train/config.js';
 export { resumeRun, startRun, type RunHooks } from './train/run.js';
 export type { TrainResult } from './train/train.js';
 export { selectBackend, type BackendName } from './runtime/backend.js';
+export {
+  finetune,
+  type FinetuneHooks,
+  type FinetuneOptions,
+  type FinetuneResult,
+} from './finetune/finetune.js';
+export { evaluateRun } from './report/evaluate-run.js';
+export { writeReport, type ReportResult } from './report/write-report.js';

@@ -14,6 +14,7 @@ const CHARTS: readonly {
     unit: '%',
     log: false,
     lines: [
+      { field: 'train_acc1', name: 'training', style: 'dotted' },
       { field: 'test_acc1', name: 'model', style: 'solid' },
       { field: 'test_ema_acc1', name: 'moving average', style: 'dashed' },
     ],

@@ -21,6 +21,7 @@ const lineSchema = z.object({
   epoch: z.int().min(0).max(1_000_000),
   train_lr: value,
   train_loss: value,
+  train_acc1: value,
   test_loss: value,
   test_acc1: value,
   test_acc5: value,

@@ -112,6 +112,7 @@ export function curvesSection(runs: readonly RunRecord[], { epochs, charts }: Ch
 const COLUMNS: readonly (readonly [keyof EpochLine, string, (value: number) => string])[] = [
   ['train_lr', 'Learning rate', (value) => value.toExponential(3)],
   ['train_loss', 'Training loss', (value) => value.toFixed(4)],
+  ['train_acc1', 'Training top-1', percent],
   ['test_loss', 'Validation loss', (value) => value.toFixed(4)],
   ['test_acc1', 'Top-1', percent],
   ['test_acc5', 'Top-5', percent],

@@ -23,6 +23,8 @@ export interface BoardOptions {
 /** Fields of a line of log.txt, and what TensorBoard calls them. */
 const EPOCH_TAGS: Readonly<Record<string, string>> = {
   train_loss: 'epoch/train_loss',
+  train_acc1: 'epoch/train_top1',
+  train_teacher_acc1: 'epoch/teacher_top1',
   test_loss: 'val/loss',
   test_acc1: 'val/top1',
   test_acc5: 'val/top5',
