@@ -8,11 +8,14 @@ import {
   type WorkersOption,
 } from './shared/options.js';
 import { Output } from './shared/output.js';
+import { addPreprocessingOptions, type PreprocessingOptions } from './shared/preprocessing-options.js';
 
-export interface EvalCommandOptions extends ComputeOptions, ClassifierCommandOptions, WorkersOption {
+export interface EvalCommandOptions
+  extends ComputeOptions, ClassifierCommandOptions, WorkersOption, PreprocessingOptions {
   data: string;
   batchSize: number;
   perClass?: string;
+  tta?: boolean;
 }
 
 export function registerEvalCommand(program: Command): void {
@@ -22,11 +25,12 @@ export function registerEvalCommand(program: Command): void {
     .description('Scores weights on labelled images, with the preprocessing of the published figures.')
     .requiredOption('--data <source>', 'class folders or shards; of several splits, the validation split')
     .option('--batch-size <n>', 'images at a time', integer(1, 65536), 64)
+    .option('--tta', 'average over each image and its mirror image (twice the time)')
     .option(
       '--per-class <file>',
       'write how each class does, and what it is taken for (JSON, for `recnext report`)',
     );
-  addComputeOptions(addWorkersOption(addClassifierOptions(command))).action(
+  addComputeOptions(addWorkersOption(addPreprocessingOptions(addClassifierOptions(command)))).action(
     async (options: EvalCommandOptions) => {
       const { runEvalCommand } = await import('./eval-run.js');
       await runEvalCommand(options, new Output(options));

@@ -2,12 +2,14 @@ import { UserError } from '../errors.js';
 import { weightsLabel } from '../convert/hub/resolve-weights.js';
 import type { FetchOptions } from '../runtime/fetch/fetch-options.js';
 import { createLoader, evalTransform, openDataset, type Dataset } from '../data/index.js';
+import type { DataConfig } from '../models/image-model.js';
 import { smallInputNotice } from '../models/index.js';
 import type { EngineOptions } from '../runtime/engines/choose.js';
 import { openEngine } from '../runtime/engines/open.js';
 import { requireSameClasses } from './classes.js';
 import { Confusion } from './confusion.js';
 import { evaluate, type EvaluateOptions } from './evaluate.js';
+import { flipAverage } from './flip-average.js';
 import type { Metrics } from './metrics.js';
 import { loadClassifier, type ClassifierOptions } from './load-classifier.js';
 import { perClassOf, type PerClass } from './per-class.js';
@@ -18,6 +20,12 @@ export interface EvaluateDataOptions extends ClassifierOptions {
   readonly batchSize: number;
   /** Threads that decode the images; 0: the calling one. Default: by the processors. */
   readonly workers?: number;
+  /** How images are brought to the input, where it isn't to be as the model has it. */
+  readonly interpolation?: DataConfig['interpolation'];
+  readonly cropPct?: number;
+  readonly cropMode?: DataConfig['cropMode'];
+  /** Average the logits of each image and of its mirror image. */
+  readonly tta?: boolean;
   /** What executes the model. Default: TF.js, operation by operation. */
   readonly engine?: EngineOptions;
   /** Tell how each class does, and which are confused, with small pictures of the mistakes. */
@@ -42,6 +50,8 @@ export interface EvaluationReport extends Metrics {
     readonly interpolation: string;
     readonly cropPct: number;
     readonly cropMode: string;
+    /** Whether logits are averaged with those of the mirror image. */
+    readonly tta: boolean;
     readonly batchSize: number;
     /** Of the model alone. */
     readonly computeImagesPerSecond: number;
@@ -67,7 +77,7 @@ export async function evaluateData(
         `${data.source} has ${data.numClasses} classes, ${options.weights ?? model.name} knows ${model.numClasses}: they must be the same.`,
       );
     requireSameClasses(classNames, options.weights ?? model.name, data.classes, data.source);
-    const { dataConfig } = model;
+    const dataConfig = preprocessing(model.dataConfig, options);
     const { batchSize, workers } = options;
     const loader = createLoader(data, {
       batchSize,
@@ -76,9 +86,10 @@ export async function evaluateData(
       workers,
     });
     const engine = await openEngine(model, options.engine);
+    const scored = options.tta ? flipAverage(engine) : engine;
     hooks.onStart?.(data.length);
     const confusion = options.perClass ? new Confusion(model.numClasses) : undefined;
-    const { seconds, computeSeconds, ...metrics } = await evaluate(engine, loader, {
+    const { seconds, computeSeconds, ...metrics } = await evaluate(scored, loader, {
       ...hooks,
       onLogits: (logits, { labels, indices }) => confusion?.add(logits, labels, indices),
     }).finally(() => engine.dispose());
@@ -90,13 +101,16 @@ export async function evaluateData(
     return {
       model: model.name,
       ...metrics,
-      ...(confusion && { perClass: await perClassOf(confusion, data, names, weightsLabel(options.weights ?? model.name)) }),
+      ...(confusion && {
+        perClass: await perClassOf(confusion, data, names, weightsLabel(options.weights ?? model.name)),
+      }),
       imagesPerSecond: metrics.images / seconds,
       pipeline: {
         inputSize: dataConfig.inputSize[1],
         interpolation: dataConfig.interpolation,
         cropPct: dataConfig.cropPct,
         cropMode: dataConfig.cropMode,
+        tta: options.tta ?? false,
         batchSize,
         computeImagesPerSecond: metrics.images / computeSeconds,
         dataWait: 100 * (1 - computeSeconds / seconds),
@@ -105,4 +119,16 @@ export async function evaluateData(
   } finally {
     model.dispose();
   }
+}
+
+/** The model's own preprocessing, with what was asked for otherwise. */
+function preprocessing(
+  own: DataConfig,
+  {
+    interpolation = own.interpolation,
+    cropPct = own.cropPct,
+    cropMode = own.cropMode,
+  }: Pick<EvaluateDataOptions, 'interpolation' | 'cropPct' | 'cropMode'>,
+): DataConfig {
+  return { ...own, interpolation, cropPct, cropMode };
 }

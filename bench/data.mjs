@@ -1,0 +1,140 @@
+/**
+ * Times one core's work on a picture, from the file's bytes to the normalised tensor, against Pillow with timm's transforms:
+ *
+ *     npm run build && node bench/data.mjs [--python /path/to/python] [--images 64] [--rounds 9]
+ *
+ * The pictures are 500x375 JPEGs (quality 90, 4:2:0) made here of smooth shapes with noise, of about ImageNet's size in bytes. Our worker
+ * (in this process, decoding by sharp, then by TurboJPEG) and Python (one thread, torch, torchvision and timm installed) take turns, round
+ * by round; the table has the medians of milliseconds of processor time a picture (all threads; other programs don't count), and how many
+ * times as fast as Python each is.
+ */
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline/promises';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import sharp from 'sharp';
+import { decodeImage, evalTransform, trainTransform } from '../dist/src/data/index.js';
+
+const { values } = parseArgs({
+  options: {
+    python: { type: 'string' },
+    images: { type: 'string', default: '64' },
+    rounds: { type: 'string', default: '9' },
+  },
+});
+const count = Number(values.images);
+const rounds = Number(values.rounds);
+
+const config = {
+  inputSize: [3, 224, 224],
+  mean: [0.485, 0.456, 0.406],
+  std: [0.229, 0.224, 0.225],
+  interpolation: 'bicubic',
+  cropPct: 0.875,
+  cropMode: 'center',
+};
+const transforms = {
+  decode: undefined,
+  eval: evalTransform(config),
+  train: trainTransform({ ...config, aa: 'rand-m9-mstd0.5-inc1', reprob: 0.25 }),
+};
+
+const files = await Promise.all(Array.from({ length: count }, (_, i) => photograph(i)));
+const folder = await mkdtemp(join(tmpdir(), 'recnext-bench-'));
+try {
+  await Promise.all(files.map((bytes, i) => writeFile(join(folder, `${i}.jpg`), bytes)));
+  await run();
+} finally {
+  await rm(folder, { recursive: true });
+}
+
+async function run() {
+  const size = files.reduce((sum, file) => sum + file.length, 0) / count / 1024;
+  console.log(`${count} pictures of 500x375, ${size.toFixed(0)} KiB on average; ${rounds} rounds`);
+  const peer = values.python && (await startPython(values.python));
+  const runners = {
+    sharp: (kind, round) => ours(kind, round, 'sharp'),
+    turbojpeg: (kind, round) => ours(kind, round, 'turbojpeg'),
+    ...(peer && { python: (kind) => peer.time(kind) }),
+  };
+  const times = {};
+  for (let round = 0; round < rounds + 1; round++)
+    for (const kind of Object.keys(transforms))
+      for (const [name, time] of Object.entries(runners)) {
+        const ms = await time(kind, round);
+        // The first round warms up.
+        if (round > 0) ((times[kind] ??= {})[name] ??= []).push(ms);
+      }
+  peer?.stop();
+  for (const [kind, byRunner] of Object.entries(times)) {
+    const medians = Object.fromEntries(Object.entries(byRunner).map(([name, list]) => [name, median(list)]));
+    const cells = Object.entries(medians).map(([name, ms]) => {
+      const ratio = medians.python && name !== 'python' ? ` (${(medians.python / ms).toFixed(2)} x)` : '';
+      return `${name} ${ms.toFixed(2)} ms${ratio}`;
+    });
+    console.log(`${kind.padEnd(6)} ${cells.join('   ')}`);
+  }
+}
+
+/** Milliseconds of processor time a picture. */
+async function ours(kind, epoch, jpeg) {
+  const transform = transforms[kind];
+  const out = new Float32Array(224 * 224 * 3);
+  const start = process.cpuUsage();
+  for (const [index, bytes] of files.entries()) {
+    const image = await decodeImage(bytes, `${index}.jpg`, { jpeg });
+    transform?.write(image, { seed: 0, epoch, index }, out, 0);
+  }
+  const { user, system } = process.cpuUsage(start);
+  return (user + system) / 1000 / count;
+}
+
+/** A process that times what its stdin names, one line each. */
+async function startPython(python) {
+  const script = fileURLToPath(new URL('pytorch/data.py', import.meta.url));
+  const child = spawn(python, [script, folder, String(count)], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  console.log(`python: ${(await lines.next()).value}`);
+  return {
+    async time(kind) {
+      child.stdin.write(`${kind}\n`);
+      return Number((await lines.next()).value);
+    },
+    stop: () => child.stdin.end(),
+  };
+}
+
+/** Blobs of colour on a gradient, with a little noise: compresses about as a photograph. */
+function photograph(seed) {
+  const [width, height] = [500, 375];
+  let state = seed * 7919 + 1;
+  const random = () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32;
+  const waves = Array.from({ length: 24 }, () => ({
+    x: (random() - 0.5) * 0.2,
+    y: (random() - 0.5) * 0.2,
+    phase: random() * 7,
+    height: [random() * 22, random() * 22, random() * 22],
+  }));
+  const data = new Uint8Array(width * height * 3);
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++) {
+      const pixel = [128, 120, 110];
+      for (const wave of waves) {
+        const value = Math.sin(wave.x * x + wave.y * y + wave.phase);
+        for (let c = 0; c < 3; c++) pixel[c] += value * wave.height[c];
+      }
+      const grain = (random() - 0.5) * 24;
+      for (let c = 0; c < 3; c++)
+        data[(y * width + x) * 3 + c] = Math.min(255, Math.max(0, pixel[c] + grain));
+    }
+  return sharp(data, { raw: { width, height, channels: 3 } })
+    .jpeg({ quality: 90 })
+    .toBuffer();
+}
+
+function median(list) {
+  return [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
+}
