@@ -7,6 +7,7 @@ import { flagLayer, type ConfigLayer } from '../train/load-config.js';
 import { resumeRun, startRun, type RunHooks } from '../train/run.js';
 import { RunFolder } from '../train/run-folder.js';
 import type { TrainResult } from '../train/train.js';
+import { weightsToKeep } from './final-weights.js';
 import { lookThrough, trainingImages, type Photos, type PhotosHooks } from './photos.js';
 import { HELD_OUT, recipeLayer } from './recipe.js';
 import { startingWeights } from './starting-weights.js';
@@ -37,7 +38,7 @@ export interface FinetuneResult extends TrainResult {
   readonly skipped: number;
   /** Where the run was not stopped. */
   readonly finished?: {
-    /** The best weights: folder, and how they do on the pictures that were kept apart. */
+    /** The weights that were kept: folder, and how they do on the pictures that were kept apart. */
     readonly weights: string;
     readonly top1: number;
     readonly loss: number;
@@ -69,7 +70,7 @@ export async function finetune(options: FinetuneOptions, hooks: FinetuneHooks): 
   if (result.stopped) return { ...result, folder, ...counts };
   const { weights, top1, loss, images } = await evaluateRun(
     folder,
-    { batchSize: 32, leaveOut, engine: hooks.engine },
+    { batchSize: 32, leaveOut, engine: hooks.engine, weights: await weightsToKeep(folder, result) },
     { ...hooks.evaluation, notice: hooks.notice },
   );
   const web = join(folder, 'web');
@@ -107,7 +108,7 @@ async function begin(
     values: { model, data: options.photos, finetune: weights, outputDir: folder },
     nameOf: (key) => key,
   };
-  const recipe = recipeLayer({ images, classes: photos.classes, inputSize });
+  const recipe = recipeLayer({ images, classes: photos.classes, inputSize }, options.flags);
   return startRun([await readPreset('finetune'), recipe, given, flagLayer(options.flags)], hooks);
 }
 

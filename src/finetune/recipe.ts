@@ -25,10 +25,10 @@ const FEW = 100;
  * The options of a fine-tuning run that follow from how much there is to learn from; the others are those of the preset. Steps are counted in
  * updates, not in epochs: with 30 pictures a class an epoch is next to nothing.
  */
-export function recipeFor({ images, classes, inputSize }: Subject): RunConfigInputPart {
-  const batchSize = batchFor(images);
-  const steps = Math.floor(images / batchSize);
-  const epochs = Math.min(EPOCHS.most, Math.max(EPOCHS.least, Math.ceil(UPDATES / steps)));
+export function recipeFor({ images, classes, inputSize }: Subject, given: Given = {}): RunConfigInputPart {
+  const batchSize = given.batchSize ?? batchFor(images);
+  const steps = Math.max(1, Math.floor(images / batchSize));
+  const epochs = given.epochs ?? Math.min(EPOCHS.most, Math.max(EPOCHS.least, Math.ceil(UPDATES / steps)));
   // The schedule scales the rate by batch / 512; what fits AdamW on pretrained weights hardly depends on the batch.
   const rate = (value: number) => (value * 512) / batchSize;
   return {
@@ -36,7 +36,7 @@ export function recipeFor({ images, classes, inputSize }: Subject): RunConfigInp
     inputSize,
     batchSize,
     epochs,
-    warmupEpochs: Math.max(1, Math.round(epochs / 10)),
+    warmupEpochs: epochs < 3 ? 0 : Math.max(1, Math.round(epochs / 10)),
     lr: rate(1e-3),
     warmupLr: 1e-5,
     minLr: 1e-6,
@@ -53,11 +53,14 @@ export function recipeFor({ images, classes, inputSize }: Subject): RunConfigInp
   };
 }
 
+/** What the user chose: the rest of the recipe follows it. */
+export type Given = Pick<RunConfigInputPart, 'batchSize' | 'epochs'>;
+
 type RunConfigInputPart = Partial<RunConfigInput>;
 
 /** The recipe as a layer of options; messages say where they come from. */
-export function recipeLayer(subject: Subject): ConfigLayer {
-  return { values: { ...recipeFor(subject) }, nameOf: (key) => `the fine-tuning recipe: ${key}` };
+export function recipeLayer(subject: Subject, given: Given): ConfigLayer {
+  return { values: { ...recipeFor(subject, given) }, nameOf: (key) => `the fine-tuning recipe: ${key}` };
 }
 
 /** The largest power of two up to 32 that gives an epoch four steps. */

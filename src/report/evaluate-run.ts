@@ -10,6 +10,8 @@ import { openValidation, type LeftOut } from '../train/train-data.js';
 import { PER_CLASS, readRuns } from './run-record.js';
 
 export interface EvaluateRunOptions {
+  /** Weights of the run to score. Default: its best. */
+  readonly weights?: string;
   /** Images to score, in place of the validation images of the run. */
   readonly data?: string;
   readonly batchSize: number;
@@ -39,13 +41,14 @@ export async function bestWeights(path: string): Promise<string | undefined> {
     .find((folder) => existsSync(join(folder, 'model.safetensors')));
 }
 
-/** Scores the best weights of a run on its validation images and keeps the results by class in the run folder. */
+/** Scores weights of a run on its validation images and keeps the results by class in the run folder. */
 export async function evaluateRun(
   path: string,
-  { data, batchSize, engine, leaveOut }: EvaluateRunOptions,
+  options: EvaluateRunOptions,
   hooks: EvaluateRunHooks,
 ): Promise<EvaluationReport & { readonly weights: string; readonly perClass: PerClass }> {
-  const weights = await bestWeights(path);
+  const { data, batchSize, engine, leaveOut } = options;
+  const weights = options.weights ?? (await bestWeights(path));
   if (weights === undefined)
     throw new UserError(
       `${path} has no best weights to evaluate: expected best/ or best-ema/, which a run with validation images writes.`,

@@ -35,6 +35,19 @@ describe('the fine-tuning recipe', () => {
     expect(many).toMatchObject({ batchSize: 32, epochs: 10, setBnEval: false });
   });
 
+  it('follows a number of epochs and a batch size that are given', () => {
+    const subject = { images: 255, classes: 10, inputSize: 224 };
+    expect(recipeFor(subject, { epochs: 3, batchSize: 64 })).toMatchObject({
+      epochs: 3,
+      batchSize: 64,
+      warmupEpochs: 1,
+      lr: 1e-3 * 8,
+      modelEmaDecay: 0.9,
+    });
+    expect(recipeFor(subject, { epochs: 1 })).toMatchObject({ epochs: 1, warmupEpochs: 0 });
+    expect(recipeFor(subject, { epochs: 200 }).modelEmaDecay).toBeCloseTo(1 - 1 / 140, 6);
+  });
+
   it('leaves the running statistics alone where batches are tiny', () => {
     expect(recipeFor({ images: 20, classes: 2, inputSize: 224 })).toMatchObject({
       batchSize: 4,
