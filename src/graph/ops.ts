@@ -94,10 +94,11 @@ export interface OpAttrs
   readonly BatchNorm: { readonly epsilon: number };
   /**
    * x, gamma, beta: `[n, c]` or `[n, h, w, c]`. Outputs: y; the mean; the unbiased variance; then three reserves that go to the gradient as they are.
+   * `gelu` comes from a pass, for our own operation: whether y goes through a GELU.
    */
-  readonly BatchNormTraining: { readonly epsilon: number };
-  /** dy, x, gamma, mean, and the three reserves. Outputs dx, dgamma, dbeta. */
-  readonly BatchNormTrainingGrad: { readonly epsilon: number };
+  readonly BatchNormTraining: { readonly epsilon: number; readonly gelu?: boolean };
+  /** dy, x, gamma, mean, and the three reserves; with `gelu` beta as well. Outputs dx, dgamma, dbeta. */
+  readonly BatchNormTrainingGrad: { readonly epsilon: number; readonly gelu?: boolean };
   /** dy, x. */
   readonly GeluGrad: None;
   /** dy, y. */

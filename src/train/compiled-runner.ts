@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { Graph } from '../graph/graph.js';
 import type { LowerOptions } from '../graph/tensorflow/lower/index.js';
 import { ProgramSession } from '../graph/tensorflow/program-session.js';
+import { prepareTraining } from '../graph/passes/index.js';
 import { writeProgram } from '../graph/tensorflow/program.js';
 import { trace, type InputMaker } from '../graph/trace/trace.js';
 import { LiveTensorFlowEngine } from '../runtime/engines/live-tensorflow.js';
@@ -168,7 +169,7 @@ export class CompiledRunner implements StepRunner {
       },
     });
     const record = (body: (input: InputMaker) => StepOutput): Graph =>
-      trace({ variables: state, body: (input) => ({ ...body(input) }) });
+      prepareTraining(trace({ variables: state, body: (input) => ({ ...body(input) }) }), options.session);
     const step = record((input) =>
       trainingStep(
         parts,

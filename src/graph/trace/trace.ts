@@ -27,6 +27,7 @@ export function trace({ variables, body }: TraceRequest): Graph {
   registerOnce();
   const recorder = new Recorder(backend);
   const inputs = new Map<string, tf.Tensor>();
+  const started = new Map<tf.Variable, object>();
   const engine = tf.engine();
   const before = tf.getBackend();
   const state = Object.values(engine.registeredVariables).map((variable) => ({
@@ -50,7 +51,12 @@ export function trace({ variables, body }: TraceRequest): Graph {
   try {
     for (const [name, variable] of variables) {
       const type: TensorType = { shape: [...variable.shape], dtype: 'float32' };
-      recorder.bind(variable.dataId, recorder.graph.one('Variable', { name }, [], type));
+      const ref = recorder.graph.one('Variable', { name }, [], type);
+      // Its own data while tracing: variables that were made of one another share theirs.
+      const value = asTensor(recorder.tensor(ref));
+      variable.assign(value);
+      value.dispose();
+      started.set(variable, variable.dataId);
     }
     tf.tidy(() => {
       for (const [name, tensor] of Object.entries(body(input))) {
@@ -61,7 +67,7 @@ export function trace({ variables, body }: TraceRequest): Graph {
     });
     const names = new Map([...variables].map(([name, variable]) => [variable, name]));
     for (const { variable, dataId } of state) {
-      if (variable.dataId === dataId) continue;
+      if (variable.dataId === (started.get(variable) ?? dataId)) continue;
       const name = names.get(variable);
       if (name === undefined)
         throw new UserError(

@@ -1,4 +1,5 @@
 import { forwardGraph } from '../../graph/forward-graph.js';
+import { prepareInference } from '../../graph/passes/index.js';
 import type { LowerOptions } from '../../graph/tensorflow/lower/index.js';
 import { ProgramSession } from '../../graph/tensorflow/program-session.js';
 import { writeProgram } from '../../graph/tensorflow/program.js';
@@ -57,7 +58,7 @@ export class LiveTensorFlowEngine implements InferenceEngine {
 
   private async open(height: number, width: number): Promise<Session> {
     const program = writeProgram(
-      { evaluate: forwardGraph(this.model, { height, width }) },
+      { evaluate: prepareInference(forwardGraph(this.model, { height, width })) },
       { pointwiseAsMatMul: true, ...this.options },
     );
     const session = await ProgramSession.open(program, this.options);

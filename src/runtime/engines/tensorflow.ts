@@ -1,6 +1,7 @@
 import { forwardGraph } from '../../graph/forward-graph.js';
 import type { HostValue } from '../../graph/host-value.js';
 import { encodeGraphDef } from '../../graph/tensorflow/graph-def.js';
+import { prepareInference } from '../../graph/passes/index.js';
 import type { LowerOptions } from '../../graph/tensorflow/lower/index.js';
 import { writeFrozen, type Routine } from '../../graph/tensorflow/program.js';
 import type { ImageModel } from '../../models/image-model.js';
@@ -70,7 +71,7 @@ export class TensorFlowEngine implements InferenceEngine {
   }
 
   private async open(height: number, width: number): Promise<Compiled> {
-    const graph = forwardGraph(this.model, { height, width });
+    const graph = prepareInference(forwardGraph(this.model, { height, width }));
     const { nodes, routine } = writeFrozen(graph, this.weights, { pointwiseAsMatMul: true, ...this.options });
     return { session: await TensorFlowSession.open(encodeGraphDef(nodes), this.options), routine };
   }

@@ -14,15 +14,33 @@ export const batchNorm: LowerTable<'BatchNorm' | 'BatchNormTraining' | 'BatchNor
   },
   BatchNormTraining: (node, [x, gamma, beta], to) => {
     const shape = shapeOf(node.inputs[0]!);
+    const { epsilon, gelu } = node.attrs;
+    if (gelu !== undefined) {
+      const y = to.add('RecnextBatchNorm', [x!, gamma!, beta!], {
+        epsilon: { float: epsilon },
+        gelu: { bool: gelu },
+      });
+      // mean, variance and, for the gradient, the inverse deviation in place of the first reserve.
+      return [y, `${y}:1`, `${y}:2`, `${y}:3`];
+    }
     const unused = to.constant({ dtype: 'float32', shape: [0], data: new Float32Array(0) });
     const y = to.add('FusedBatchNormV3', [asImages(to, x!, shape), gamma!, beta!, unused, unused], {
-      ...common(node.attrs.epsilon, true),
+      ...common(epsilon, true),
       exponential_avg_factor: { float: 1 },
     });
     return [asBefore(to, y, shape), ...[1, 2, 3, 4, 5].map((i) => `${y}:${i}`)];
   },
-  BatchNormTrainingGrad: (node, [dy, x, gamma, , ...reserves], to) => {
+  BatchNormTrainingGrad: (node, inputs, to) => {
+    const [dy, x, gamma, mean, ...reserves] = inputs;
     const shape = shapeOf(node.inputs[1]!);
+    const { gelu } = node.attrs;
+    if (gelu !== undefined) {
+      const [inverseDeviation, , , beta] = reserves;
+      const dx = to.add('RecnextBatchNormGrad', [dy!, x!, gamma!, beta!, mean!, inverseDeviation!], {
+        gelu: { bool: gelu },
+      });
+      return [dx, `${dx}:1`, `${dx}:2`];
+    }
     const dx = to.add(
       'FusedBatchNormGradV3',
       [asImages(to, dy!, shape), asImages(to, x!, shape), gamma!, ...reserves],

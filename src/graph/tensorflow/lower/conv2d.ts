@@ -18,7 +18,7 @@ interface Geometry {
  * and an even size it adds one zero less in front. A filter with a row (column) of zeros appended makes it add ⌊k/2⌋ there again and changes nothing else.
  */
 export const conv2d: LowerTable<'Conv2d' | 'Conv2dInputGrad' | 'Conv2dFilterGrad'> = {
-  Conv2d: (node, [x, filter, bias], to, { pointwiseAsMatMul }) => {
+  Conv2d: (node, [x, filter, bias], to, { pointwiseAsMatMul, nativeOps }) => {
     const { stride, groups, activation } = node.attrs;
     const geometry: Geometry = {
       input: shapeOf(node.inputs[0]!) as Shape4D,
@@ -28,34 +28,50 @@ export const conv2d: LowerTable<'Conv2d' | 'Conv2dInputGrad' | 'Conv2dFilterGrad
     };
     const out = node.outputs[0]!.shape as Shape4D;
     const rows = pointwiseAsMatMul === true && isPointwise(geometry);
-    let y = rows ? pointwise(to, x!, filter!, geometry.filter) : forward(to, x!, filter!, geometry);
+    let y = rows
+      ? pointwise(to, x!, filter!, geometry.filter)
+      : nativeOps && hasNativeOps(geometry)
+        ? to.add('RecnextDepthwiseConv', [x!, filter!], { stride: { int: stride } })
+        : forward(to, x!, filter!, geometry);
     if (bias !== undefined) y = to.add('BiasAdd', [y, bias], { T: FLOAT, data_format: { text: 'NHWC' } });
     if (activation === 'relu') y = to.op('Relu', [y]);
     return [rows ? to.reshape(y, [-1, out[1], out[2], out[3]]) : y];
   },
-  Conv2dInputGrad: (node, [dy, filter], to) => {
+  Conv2dInputGrad: (node, [dy, filter], to, { nativeOps }) => {
     const { inputShape, stride, groups } = node.attrs;
-    return [
-      inputGrad(to, dy!, filter!, {
-        input: inputShape as Shape4D,
-        filter: shapeOf(node.inputs[1]!) as Shape4D,
-        stride,
-        groups,
-      }),
-    ];
+    const input = inputShape as Shape4D;
+    const geometry: Geometry = { input, filter: shapeOf(node.inputs[1]!) as Shape4D, stride, groups };
+    if (nativeOps && hasNativeOps(geometry))
+      return [
+        to.add('RecnextDepthwiseConvInputGrad', [dy!, filter!], {
+          stride: { int: stride },
+          height: { int: input[1] },
+          width: { int: input[2] },
+        }),
+      ];
+    return [inputGrad(to, dy!, filter!, geometry)];
   },
-  Conv2dFilterGrad: (node, [x, dy], to) => {
+  Conv2dFilterGrad: (node, [x, dy], to, { nativeOps }) => {
     const { filterShape, stride, groups } = node.attrs;
-    return [
-      filterGrad(to, x!, dy!, {
-        input: shapeOf(node.inputs[0]!) as Shape4D,
-        filter: filterShape as Shape4D,
-        stride,
-        groups,
-      }),
-    ];
+    const filter = filterShape as Shape4D;
+    const geometry: Geometry = { input: shapeOf(node.inputs[0]!) as Shape4D, filter, stride, groups };
+    if (nativeOps && hasNativeOps(geometry))
+      return [
+        to.add('RecnextDepthwiseConvFilterGrad', [x!, dy!], {
+          kernel: { int: filter[0] },
+          stride: { int: stride },
+          multiplier: { int: filter[3] },
+        }),
+      ];
+    return [filterGrad(to, x!, dy!, geometry)];
   },
 };
+
+/** The depthwise convolutions that our own library has operations for. */
+function hasNativeOps({ input, filter, groups }: Geometry): boolean {
+  const [height, width, , multiplier] = filter;
+  return groups === input[3] && height === width && [3, 5, 7].includes(height) && multiplier <= 2;
+}
 
 function isPointwise({ filter, stride, groups }: Geometry): boolean {
   return filter[0] === 1 && filter[1] === 1 && stride === 1 && groups === 1;

@@ -1,0 +1,26 @@
+import type { Graph } from '../graph.js';
+import { shareCommonSubexpressions } from './common-subexpressions.js';
+import { removeDeadCode } from './dead-code.js';
+import { foldConstants } from './fold-constants.js';
+import { fuseActivation } from './fuse-activation.js';
+import { fuseBias } from './fuse-bias.js';
+import { fuseNormWithGelu } from './fuse-norm-gelu.js';
+
+export { foldBatchNorm, type Weights } from './fold-batch-norm.js';
+export { foldConstants, fuseActivation, fuseBias, removeDeadCode, shareCommonSubexpressions };
+
+/** The passes that are right for every graph, training steps included. */
+export function simplify(graph: Graph): Graph {
+  return removeDeadCode(shareCommonSubexpressions(foldConstants(graph)));
+}
+
+/** What makes a training step ready to be written. */
+export function prepareTraining(graph: Graph, { nativeOps = false }: { nativeOps?: boolean } = {}): Graph {
+  const simple = simplify(graph);
+  return nativeOps ? fuseNormWithGelu(simple) : simple;
+}
+
+/** What makes an evaluation graph ready to be written: simplified, with biases and activations in the convolutions. */
+export function prepareInference(graph: Graph): Graph {
+  return removeDeadCode(fuseActivation(fuseBias(simplify(graph))));
+}
