@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os';
+import { dryRun } from '../src/train/dry-run.js';
 import {
   flagLayer,
   formatConfig,
@@ -6,8 +8,11 @@ import {
   type ConfigLayer,
 } from '../src/train/load-config.js';
 import { readPreset } from '../src/train/presets.js';
+import { optionName } from '../src/train/config.js';
 import { resumeRun, startRun } from '../src/train/run.js';
 import { UsageError } from '../src/errors.js';
+import { dryRunText } from './dry-run-text.js';
+import { findBatchSizeCommand } from './find-batch-size.js';
 import { startCompute } from './shared/compute.js';
 import type { Output } from './shared/output.js';
 import { runHooks, runSummary } from './shared/run-hooks.js';
@@ -28,14 +33,26 @@ export async function runTrainCommand(
     output.result(config, formatConfig(config).trimEnd());
     return;
   }
+  if (options.findBatchSize) {
+    await findBatchSizeCommand(process.argv.slice(2), layers, options, output);
+    return;
+  }
   const start = performance.now();
-  const { engine } = await startCompute(options, output, 'training');
+  const { backend, engine } = await startCompute(options, output, 'training');
   const stop = new StopSignal(output);
   const progress = new TrainProgress(output);
-  const hooks = runHooks(engine, output, stop, progress);
+  const machine = describeMachine(options, backend, engine.engine);
+  const hooks = { ...runHooks(engine, output, stop, progress), machine };
   try {
+    if (options.dryRun) {
+      const report = await dryRun(layers, hooks);
+      output.result(report, dryRunText(report));
+      return;
+    }
     const result =
-      resume === undefined ? await startRun(layers, hooks) : await resumeRun(resume, layers.at(-1)!, hooks);
+      resume === undefined
+        ? await startRun(layers, hooks)
+        : await resumeRun(resume, layers.at(-1)!, hooks, { force: options.forceResume });
     const { json, lines } = runSummary(result, (performance.now() - start) / 1000);
     output.result(json, lines.join('\n'));
   } finally {
@@ -45,14 +62,31 @@ export async function runTrainCommand(
   stop.throwIfStopped();
 }
 
+/** A line on what computes a run, for its config.yaml. */
+function describeMachine({ device, threads }: TrainCommandOptions, backend: string, engine: string): string {
+  const parts = [
+    `engine ${engine}`,
+    `backend ${backend}`,
+    `device ${device}`,
+    `threads ${threads ?? availableParallelism()}`,
+    `Node.js ${process.versions.node} on ${process.platform} ${process.arch}`,
+  ];
+  return parts.join(', ');
+}
+
 /** What the options of a run are put together from; later layers win. */
 async function layersOf(
-  { preset, config, resume }: TrainCommandOptions,
+  { preset, config, resume, ...choices }: TrainCommandOptions,
   flags: Readonly<Record<string, unknown>>,
 ): Promise<ConfigLayer[]> {
   if (resume !== undefined && (config ?? preset) !== undefined)
     throw new UsageError(
       `--resume goes on with the configuration of the run: leave ${config === undefined ? '--preset' : '--config'} away.`,
+    );
+  const alone = (['printConfig', 'dryRun', 'findBatchSize'] as const).filter((key) => choices[key]);
+  if (alone.length > 1 || (alone.length > 0 && resume !== undefined))
+    throw new UsageError(
+      `--${optionName(alone[0]!)} goes alone: leave --${optionName(alone[1] ?? 'resume')} away.`,
     );
   return [
     ...(preset === undefined ? [] : [await readPreset(preset)]),

@@ -59,8 +59,12 @@ interface Definition {
   entries?: Record<string, string>;
 }
 
-/** The command-line options of a key of the configuration, from its schema. */
-function optionsOf(key: RunConfigKey): Option[] {
+/**
+ * The command-line options of a key of the configuration, from its schema.
+ *
+ * @param defaults say what it is without the option, where the schema knows
+ */
+export function optionsOf(key: RunConfigKey, defaults = true): Option[] {
   const schema = runConfigSchema.shape[key];
   const { group, description = '', value = 'n' } = schema.meta() ?? {};
   let def = schema.def as unknown as Definition;
@@ -69,7 +73,7 @@ function optionsOf(key: RunConfigKey): Option[] {
   const name = optionName(key);
   const short = key === 'outputDir' ? '-o, ' : '';
   const text =
-    fallback === undefined || def.type === 'boolean'
+    !defaults || fallback === undefined || def.type === 'boolean'
       ? description
       : `${description} (default: ${String(fallback)})`;
   const make = (flags: string, help: string) => new Option(flags, help).helpGroup(`${group}:`);

@@ -11,11 +11,19 @@ import { batchMaker } from './train-batch.js';
 import type { TrainHooks, TrainParts } from './train.js';
 import { RunWatch } from './warnings.js';
 
+/** What a training is made of: a run without its folder. */
+export type TrainingParts = Pick<
+  TrainParts,
+  'config' | 'model' | 'teacher' | 'train' | 'classWeights' | 'dataDigest' | 'engine'
+>;
+
 /** The moving parts of a run, made from its configuration. */
 export interface Training {
   readonly state: TrainingState;
   readonly ema?: ModelEma;
   readonly runner: StepRunner;
+  /** Parameters that learn. */
+  readonly trained: NonNullable<StepParts['trained']>;
   /** From a loaded batch to what the runner takes. */
   readonly toBatch: ReturnType<typeof batchMaker>;
   readonly watch: RunWatch;
@@ -24,7 +32,7 @@ export interface Training {
   dispose(): void;
 }
 
-export function createTraining(parts: TrainParts, warn: TrainHooks['warn'] = () => undefined): Training {
+export function createTraining(parts: TrainingParts, warn: TrainHooks['warn'] = () => undefined): Training {
   const { config, model, train, classWeights } = parts;
   const { trained, batchNorms } = freeze(model, config.freeze);
   const optimizer = createOptimizer(config, trained);
@@ -54,6 +62,7 @@ export function createTraining(parts: TrainParts, warn: TrainHooks['warn'] = () 
     },
     ema,
     runner,
+    trained,
     toBatch: batchMaker({ ...config, numClasses: model.numClasses, classWeights }),
     watch: new RunWatch(warn),
     skippedInARow: 0,
@@ -66,7 +75,7 @@ export function createTraining(parts: TrainParts, warn: TrainHooks['warn'] = () 
   };
 }
 
-function distillationOf({ config, teacher }: TrainParts): Pick<StepParts, 'teacher' | 'distillation'> {
+function distillationOf({ config, teacher }: TrainingParts): Pick<StepParts, 'teacher' | 'distillation'> {
   const { distillationType: type = 'none', distillationAlpha: alpha, distillationTau: tau } = config;
   return type === 'none' || teacher === undefined ? {} : { teacher, distillation: { type, alpha, tau } };
 }
