@@ -13,6 +13,14 @@ export { loadModel, type LoadedModel, type LoadOptions } from './convert/load-we
 export { openCheckpoint, writeSafetensors, writeTorch } from './convert/files.js';
 export { readCheckpoint, type Checkpoint } from './convert/checkpoint.js';
 export { CheckpointError } from './convert/checkpoint-error.js';
+export {
+  blobSource,
+  bufferSource,
+  sourceFolder,
+  type ByteSource,
+  type SourceFolder,
+} from './convert/source/byte-source.js';
+export { httpSource, type HttpSourceOptions } from './convert/source/http-source.js';
 
 export { createTransform, openImage, resolveModelDataConfig } from './data/create-transform.js';
 export { createLoader, decodeImage, evalTransform, openDataset, trainTransform } from './data/index.js';

@@ -21,6 +21,16 @@ export const ELEMENT_SIZE: Readonly<Record<TensorType, number>> = {
 export const decodedSize = (type: TensorType): number =>
   type === 'float16' || type === 'bfloat16' ? 4 : ELEMENT_SIZE[type];
 
+/** Strides, in elements, of values that lie one after another in row-major order. */
+export function rowMajorStrides(shape: readonly number[]): number[] {
+  const out = new Array<number>(shape.length);
+  for (let d = shape.length - 1, step = 1; d >= 0; d--) {
+    out[d] = step;
+    step *= Math.max(shape[d]!, 1);
+  }
+  return out;
+}
+
 /** The type that an array's own class says. */
 export function typeOf(data: TensorData): TensorType {
   if (data instanceof Float32Array) return 'float32';

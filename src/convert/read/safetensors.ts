@@ -1,7 +1,8 @@
+import { sizeOf } from '../../layers/spec/module-spec.js';
 import type { HostTensor, StateDict, TensorType } from '../../models/state-dict.js';
 import { CheckpointError } from '../checkpoint-error.js';
 import { readOwn, type ByteSource } from '../source/byte-source.js';
-import { ELEMENT_SIZE } from '../tensor-type.js';
+import { ELEMENT_SIZE, rowMajorStrides } from '../tensor-type.js';
 import { isCount, isRecord, parseJson } from './json.js';
 import type { MemoryBudget } from './memory-budget.js';
 import { TensorRef, type Storage } from './tensor-ref.js';
@@ -58,7 +59,7 @@ function parseEntry(name: string, value: unknown, dataSize: number, where: strin
   if (begin > end || end > dataSize) return fail(`bytes ${begin} to ${end} of ${dataSize}`);
   const type = Object.hasOwn(TYPES, dtype) ? TYPES[dtype] : undefined;
   if (type !== undefined) {
-    const needed = shape.reduce((a: number, b: number) => a * b, ELEMENT_SIZE[type]);
+    const needed = sizeOf(shape) * ELEMENT_SIZE[type];
     if (needed !== end - begin)
       return fail(
         `shape [${shape.join(', ')}] of ${dtype} takes ${needed} bytes, its offsets give ${end - begin}`,
@@ -90,15 +91,6 @@ export function headerLength(head: Uint8Array, size: number): number | undefined
   return length >= 2n && length <= BigInt(MAX_HEADER) && length < BigInt(Math.max(size, MAX_HEADER))
     ? Number(length)
     : undefined;
-}
-
-function strides(shape: readonly number[]): number[] {
-  const out = new Array<number>(shape.length);
-  for (let d = shape.length - 1, step = 1; d >= 0; d--) {
-    out[d] = step;
-    step *= shape[d]!;
-  }
-  return out;
 }
 
 /** Reads and checks the header; the tensors stay in the file. */
@@ -143,7 +135,7 @@ export async function openSafetensors(source: ByteSource, budget: MemoryBudget):
       bigEndian: false,
       read: (offset, count) => readOwn(source, 8 + length + begin + offset, count),
     };
-    tensors.set(name, new TensorRef(storage, type, 0, shape, strides(shape), budget));
+    tensors.set(name, new TensorRef(storage, type, 0, shape, rowMajorStrides(shape), budget));
   }
   return { tensors, metadata };
 }

@@ -1,3 +1,4 @@
+import { sizeOf } from '../../layers/spec/module-spec.js';
 import type { HostTensor, StateDict, TensorType } from '../../models/state-dict.js';
 import { CheckpointError } from '../checkpoint-error.js';
 import { decodedSize, ELEMENT_SIZE, rawElements, widen } from '../tensor-type.js';
@@ -38,7 +39,7 @@ export class TensorRef {
 
   /** Number of elements. */
   get length(): number {
-    return this.shape.reduce((a, b) => a * b, 1);
+    return sizeOf(this.shape);
   }
 
   /** Values in row-major order. The array is the caller's own. */

@@ -1,3 +1,4 @@
+import { sizeOf } from '../../layers/spec/module-spec.js';
 import type { HostTensor, StateDict, TensorType } from '../../models/state-dict.js';
 import { CheckpointError } from '../checkpoint-error.js';
 import type { SourceFolder } from '../source/byte-source.js';
@@ -56,7 +57,7 @@ function parseWeight(value: unknown, where: string): Weight {
   if (type === undefined)
     throw new CheckpointError('unsupported', at, `elements of type ${String(dtype)} are not read`);
   const quantized = parseQuantization(quantization, type, at);
-  const bytes = shape.reduce((a: number, b: number) => a * b, ELEMENT_SIZE[quantized?.type ?? type]);
+  const bytes = sizeOf(shape) * ELEMENT_SIZE[quantized?.type ?? type];
   if (!Number.isSafeInteger(bytes))
     throw new CheckpointError('corrupt', at, `impossible shape [${shape.join(', ')}]`);
   return { name, shape, type, quantization: quantized, bytes };

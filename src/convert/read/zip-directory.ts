@@ -43,7 +43,7 @@ const MAX_DEFLATE_RATIO = 1032;
 export const zipCorrupt = (where: string, message: string, cause?: unknown): CheckpointError =>
   new CheckpointError('corrupt', where, `the zip archive is damaged or forged: ${message}`, { cause });
 
-const viewOf = (bytes: Uint8Array): DataView =>
+export const viewOf = (bytes: Uint8Array): DataView =>
   new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 /** A 64-bit number; beyond 2^53 it is not exact, and no file is so long. */

@@ -1,5 +1,5 @@
 import { readOwn, type ByteSource } from '../source/byte-source.js';
-import type { ZipEntry } from './zip-directory.js';
+import { viewOf, type ZipEntry } from './zip-directory.js';
 
 const LOCAL_HEADER = 30;
 const HEADER_SIGNATURE = 0x04034b50;
@@ -13,9 +13,6 @@ const ZIP64_FIELD = 1;
 const MAX_EXTRA_FIELD = 0xffff;
 /** torch.save puts data on multiples of this: read from such a place on, tensors need not be moved. */
 const ALIGNMENT = 64;
-
-const viewOf = (bytes: Uint8Array): DataView =>
-  new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 const mismatch = (what: string): Error =>
   new Error(`its local header has another ${what} than the directory`);

@@ -1,3 +1,4 @@
+import { sizeOf } from '../../layers/spec/module-spec.js';
 import type { HostTensor, StateDict, TensorType } from '../../models/state-dict.js';
 import { UserError } from '../../errors.js';
 import { typeOf } from '../tensor-type.js';
@@ -28,7 +29,7 @@ export function storedType({ data, type }: HostTensor): TensorType {
 
 /** Every tensor's values must fill its shape. */
 export function checkShape(name: string, { shape, data }: HostTensor): void {
-  const needed = shape.reduce((a, b) => a * b, 1);
+  const needed = sizeOf(shape);
   if (needed !== data.length)
     throw new UserError(`${name}: shape [${shape.join(', ')}] needs ${needed} values, found ${data.length}.`);
 }

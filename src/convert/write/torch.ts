@@ -3,6 +3,7 @@ import { UserError } from '../../errors.js';
 import type { HostTensor, StateDict, TensorType } from '../../models/state-dict.js';
 import { crc32 } from '../read/crc32.js';
 import { OP } from '../read/pickle/opcodes.js';
+import { rowMajorStrides } from '../tensor-type.js';
 import { tensorBytes } from './encoded.js';
 import { PickleWriter } from './pickle-writer.js';
 import { checkShape, storedType } from './safetensors.js';
@@ -34,15 +35,6 @@ const STORAGES: Readonly<Partial<Record<TensorType, string>>> = {
   bool: 'BoolStorage',
 };
 
-function strides(shape: readonly number[]): number[] {
-  const out = new Array<number>(shape.length);
-  for (let d = shape.length - 1, step = 1; d >= 0; d--) {
-    out[d] = step;
-    step *= Math.max(shape[d]!, 1);
-  }
-  return out;
-}
-
 function pickleTensor(pickle: PickleWriter, name: string, key: string, tensor: HostTensor): void {
   const type = storedType(tensor);
   const storage = STORAGES[type];
@@ -50,7 +42,7 @@ function pickleTensor(pickle: PickleWriter, name: string, key: string, tensor: H
     throw new UserError(`${name}: ${type} tensors cannot be written as .pth; write safetensors instead.`);
   pickle.global('torch._utils', '_rebuild_tensor_v2').op(OP.MARK);
   pickle.op(OP.MARK).text('storage').global('torch', storage).text(key).text('cpu').int(tensor.data.length);
-  pickle.op(OP.TUPLE, OP.BINPERSID).int(0).ints(tensor.shape).ints(strides(tensor.shape));
+  pickle.op(OP.TUPLE, OP.BINPERSID).int(0).ints(tensor.shape).ints(rowMajorStrides(tensor.shape));
   pickle.op(OP.NEWFALSE).orderedDict().op(OP.TUPLE, OP.REDUCE);
 }
 

@@ -1,25 +1,7 @@
-import type { MemoryBudget } from '../memory-budget.js';
 import { checkTree } from './check-tree.js';
-import { construct, ENTRY_COST, SLOT_COST, type Construction } from './constructors.js';
+import { COST, PickleMachine, type UnpickleContext } from './machine.js';
 import { OP } from './opcodes.js';
-import { PickleReader } from './pickle-reader.js';
-import { ClassRef, ForeignObject, type PickleValue } from './values.js';
-
-/** Marks open at once; honest pickles nest a handful. */
-const MAX_MARKS = 1000;
-
-/** Bytes that values cost in memory, rounded up: one-byte opcodes can make objects of hundreds. */
-const COST = {
-  slot: SLOT_COST,
-  array: 80,
-  map: 320,
-  object: 480,
-  entry: ENTRY_COST,
-  memo: 96,
-  text: 64,
-  integer: 120,
-  float: 48,
-} as const;
+import { ClassRef, type PickleValue } from './values.js';
 
 /** Opcodes of other protocols and of features torch.save has no use for, named for the message. */
 const OTHERS: Readonly<Record<number, string>> = {
@@ -42,14 +24,6 @@ const OTHERS: Readonly<Record<number, string>> = {
   0x98: 'READONLY_BUFFER',
 };
 
-export interface UnpickleContext {
-  /** File (and entry) for messages. */
-  readonly where: string;
-  readonly budget: MemoryBudget;
-  /** Resolves the ids under which torch.save keeps storages outside the pickle. */
-  readonly persistentLoad: (id: PickleValue) => PickleValue;
-}
-
 export interface Unpickled {
   readonly value: PickleValue;
   /** Bytes the pickle took: what follows belongs to someone else. */
@@ -64,9 +38,9 @@ export interface Unpickled {
  * budget stays taken.
  */
 export function unpickle(bytes: Uint8Array, context: UnpickleContext): Unpickled {
-  const machine = new Machine(bytes, context);
+  const machine = new PickleMachine(bytes, context);
   try {
-    const value = machine.run();
+    const value = run(machine);
     checkTree(value, context.where);
     return { value, length: machine.reader.position, foreign: machine.foreign };
   } catch (error) {
@@ -75,265 +49,143 @@ export function unpickle(bytes: Uint8Array, context: UnpickleContext): Unpickled
   }
 }
 
-class Machine implements Construction {
-  readonly reader: PickleReader;
-  readonly where: string;
-  readonly budget: MemoryBudget;
-  readonly foreign = new Set<string>();
-  charged = 0;
-  private readonly stack: PickleValue[] = [];
-  private readonly marks: number[] = [];
-  private readonly memo = new Map<number, PickleValue>();
-
-  constructor(
-    bytes: Uint8Array,
-    private readonly context: UnpickleContext,
-  ) {
-    this.where = context.where;
-    this.budget = context.budget;
-    this.reader = new PickleReader(bytes, context.where);
+function run(machine: PickleMachine): PickleValue {
+  const { reader } = machine;
+  if (reader.u8() !== OP.PROTO) reader.fail('no protocol number: protocols 0 and 1 are not read');
+  const protocol = reader.u8();
+  if (protocol < 2 || protocol > 5) reader.fail(`protocol ${protocol}; 2 to 5 are read`);
+  for (;;) {
+    const op = reader.u8();
+    if (op === OP.STOP) break;
+    step(machine, op);
   }
+  return machine.result();
+}
 
-  charge(bytes: number): void {
-    this.budget.take(bytes, 'the objects of its pickle');
-    this.charged += bytes;
-  }
-
-  private push(value: PickleValue, cost: number): void {
-    this.charge(cost);
-    this.stack.push(value);
-  }
-
-  private pop(): PickleValue {
-    if (this.stack.length <= (this.marks[this.marks.length - 1] ?? 0)) this.reader.fail('the stack is empty');
-    return this.stack.pop()!;
-  }
-
-  private top(): PickleValue {
-    if (this.stack.length <= (this.marks[this.marks.length - 1] ?? 0)) this.reader.fail('the stack is empty');
-    return this.stack[this.stack.length - 1]!;
-  }
-
-  private popMark(): PickleValue[] {
-    const mark = this.marks.pop();
-    if (mark === undefined) this.reader.fail('no mark on the stack');
-    return this.stack.splice(mark);
-  }
-
-  private text(length: number): void {
-    this.push(this.reader.text(length), COST.text + 2 * length);
-  }
-
-  private bytes(length: number): void {
-    this.push(this.reader.take(length), COST.array + length);
-  }
-
-  private tuple(length: number): void {
-    const items = new Array<PickleValue>(length);
-    for (let i = length - 1; i >= 0; i--) items[i] = this.pop();
-    this.push(items, COST.array + COST.slot * length);
-  }
-
-  private get(index: number): void {
-    const value = this.memo.get(index);
-    if (value === undefined) this.reader.fail(`nothing is kept under number ${index}`);
-    this.push(value, COST.slot);
-  }
-
-  private put(index: number): void {
-    if (!this.memo.has(index)) this.charge(COST.memo);
-    this.memo.set(index, this.top());
-  }
-
-  private append(target: PickleValue, items: readonly PickleValue[]): void {
-    this.charge(COST.slot * items.length);
-    const list = target instanceof ForeignObject ? target.items : target;
-    if (!Array.isArray(list)) return this.reader.fail('items appended to what is no list');
-    for (const item of items) list.push(item);
-  }
-
-  private setItems(target: PickleValue, items: readonly PickleValue[]): void {
-    this.charge(COST.entry * items.length);
-    const map = target instanceof ForeignObject ? target.entries : target;
-    if (!(map instanceof Map)) return this.reader.fail('entries set on what is no dict');
-    if (items.length % 2 !== 0) return this.reader.fail('a key without a value');
-    for (let i = 0; i < items.length; i += 2) map.set(items[i]!, items[i + 1]!);
-  }
-
-  private call(args: PickleValue, extra: PickleValue[] = []): void {
-    const callable = this.pop();
-    if (!Array.isArray(args)) return this.reader.fail('a call whose arguments are no tuple');
-    this.charge(COST.object + COST.slot * args.length);
-    this.push(construct(callable, [...args, ...extra], this), COST.slot);
-  }
-
-  private build(): void {
-    const state = this.pop();
-    const target = this.top();
-    // An OrderedDict's or a tensor's attributes (a state_dict's _metadata) are of no use here.
-    if (target instanceof ForeignObject) target.state = state;
-    else if (typeof target !== 'object' || target === null)
-      this.reader.fail('state set on what is no object');
-  }
-
-  private stackGlobal(): void {
-    const name = this.pop();
-    const module = this.pop();
-    if (typeof name !== 'string' || typeof module !== 'string')
-      return this.reader.fail('a class without a name');
-    this.push(new ClassRef(module, name), COST.array);
-  }
-
-  run(): PickleValue {
-    const { reader } = this;
-    if (reader.u8() !== OP.PROTO) reader.fail('no protocol number: protocols 0 and 1 are not read');
-    const protocol = reader.u8();
-    if (protocol < 2 || protocol > 5) reader.fail(`protocol ${protocol}; 2 to 5 are read`);
-    for (;;) {
-      const op = reader.u8();
-      if (op === OP.STOP) break;
-      this.step(op);
+function step(machine: PickleMachine, op: number): void {
+  const { reader } = machine;
+  switch (op) {
+    case OP.MARK:
+      return machine.mark();
+    case OP.POP:
+      return machine.discard();
+    case OP.POP_MARK:
+      machine.popMark();
+      return;
+    case OP.DUP:
+      return machine.push(machine.top(), COST.slot);
+    case OP.NONE:
+      return machine.push(null, COST.slot);
+    case OP.NEWTRUE:
+      return machine.push(true, COST.slot);
+    case OP.NEWFALSE:
+      return machine.push(false, COST.slot);
+    case OP.BININT:
+      return machine.push(reader.i32(), COST.slot);
+    case OP.BININT1:
+      return machine.push(reader.u8(), COST.slot);
+    case OP.BININT2:
+      return machine.push(reader.u16(), COST.slot);
+    case OP.LONG1:
+      return machine.push(reader.integer(reader.u8()), COST.integer);
+    case OP.LONG4:
+      return machine.push(reader.integer(reader.u32()), COST.integer);
+    case OP.BINFLOAT:
+      return machine.push(reader.f64(), COST.float);
+    case OP.SHORT_BINUNICODE:
+      return machine.text(reader.u8());
+    case OP.BINUNICODE:
+      return machine.text(reader.u32());
+    case OP.BINUNICODE8:
+      return machine.text(reader.u64());
+    case OP.SHORT_BINSTRING:
+    case OP.BINSTRING: {
+      const length = op === OP.BINSTRING ? reader.u32() : reader.u8();
+      return machine.push(reader.latin1(length), COST.text + 2 * length);
     }
-    if (this.stack.length !== 1 || this.marks.length > 0)
-      reader.fail(`${this.stack.length} values at its end`);
-    return this.stack[0]!;
-  }
-
-  private step(op: number): void {
-    const { reader } = this;
-    switch (op) {
-      case OP.MARK:
-        if (this.marks.length >= MAX_MARKS) reader.fail(`nested deeper than ${MAX_MARKS} levels`);
-        this.marks.push(this.stack.length);
-        return;
-      case OP.POP:
-        if (this.stack.length === this.marks[this.marks.length - 1]) this.marks.pop();
-        else this.pop();
-        return;
-      case OP.POP_MARK:
-        this.popMark();
-        return;
-      case OP.DUP:
-        return this.push(this.top(), COST.slot);
-      case OP.NONE:
-        return this.push(null, COST.slot);
-      case OP.NEWTRUE:
-        return this.push(true, COST.slot);
-      case OP.NEWFALSE:
-        return this.push(false, COST.slot);
-      case OP.BININT:
-        return this.push(reader.i32(), COST.slot);
-      case OP.BININT1:
-        return this.push(reader.u8(), COST.slot);
-      case OP.BININT2:
-        return this.push(reader.u16(), COST.slot);
-      case OP.LONG1:
-        return this.push(reader.integer(reader.u8()), COST.integer);
-      case OP.LONG4:
-        return this.push(reader.integer(reader.u32()), COST.integer);
-      case OP.BINFLOAT:
-        return this.push(reader.f64(), COST.float);
-      case OP.SHORT_BINUNICODE:
-        return this.text(reader.u8());
-      case OP.BINUNICODE:
-        return this.text(reader.u32());
-      case OP.BINUNICODE8:
-        return this.text(reader.u64());
-      case OP.SHORT_BINSTRING:
-      case OP.BINSTRING: {
-        const length = op === OP.BINSTRING ? reader.u32() : reader.u8();
-        return this.push(reader.latin1(length), COST.text + 2 * length);
-      }
-      case OP.SHORT_BINBYTES:
-        return this.bytes(reader.u8());
-      case OP.BINBYTES:
-        return this.bytes(reader.u32());
-      case OP.BINBYTES8:
-      case OP.BYTEARRAY8:
-        return this.bytes(reader.u64());
-      case OP.EMPTY_LIST:
-      case OP.EMPTY_TUPLE:
-        return this.push([], COST.array);
-      case OP.EMPTY_DICT:
-        return this.push(new Map(), COST.map);
-      case OP.EMPTY_SET:
-        return this.push(new Set(), COST.map);
-      case OP.TUPLE1:
-        return this.tuple(1);
-      case OP.TUPLE2:
-        return this.tuple(2);
-      case OP.TUPLE3:
-        return this.tuple(3);
-      case OP.TUPLE: {
-        const items = this.popMark();
-        return this.push(items, COST.array + COST.slot * items.length);
-      }
-      case OP.FROZENSET: {
-        const items = this.popMark();
-        return this.push(new Set(items), COST.map + COST.entry * items.length);
-      }
-      case OP.ADDITEMS: {
-        const items = this.popMark();
-        const target = this.top();
-        if (!(target instanceof Set)) return reader.fail('items added to what is no set');
-        this.charge(COST.entry * items.length);
-        for (const item of items) target.add(item);
-        return;
-      }
-      case OP.APPEND: {
-        const item = this.pop();
-        return this.append(this.top(), [item]);
-      }
-      case OP.APPENDS: {
-        const items = this.popMark();
-        return this.append(this.top(), items);
-      }
-      case OP.SETITEM: {
-        const value = this.pop();
-        const key = this.pop();
-        return this.setItems(this.top(), [key, value]);
-      }
-      case OP.SETITEMS: {
-        const items = this.popMark();
-        return this.setItems(this.top(), items);
-      }
-      case OP.BINGET:
-        return this.get(reader.u8());
-      case OP.LONG_BINGET:
-        return this.get(reader.u32());
-      case OP.BINPUT:
-        return this.put(reader.u8());
-      case OP.LONG_BINPUT:
-        return this.put(reader.u32());
-      case OP.MEMOIZE:
-        return this.put(this.memo.size);
-      case OP.GLOBAL: {
-        const module = reader.line();
-        return this.push(new ClassRef(module, reader.line()), COST.object);
-      }
-      case OP.STACK_GLOBAL:
-        return this.stackGlobal();
-      case OP.REDUCE:
-      case OP.NEWOBJ:
-        return this.call(this.pop());
-      case OP.NEWOBJ_EX: {
-        const keywords = this.pop();
-        return this.call(this.pop(), [keywords]);
-      }
-      case OP.BUILD:
-        return this.build();
-      case OP.BINPERSID:
-        return this.push(this.context.persistentLoad(this.pop()), COST.object);
-      case OP.FRAME:
-        return reader.skipFrame();
-      default: {
-        const name = OTHERS[op];
-        reader.fail(
-          name
-            ? `opcode ${name}, which torch.save never writes in protocols 2 to 5`
-            : `no opcode ${op} exists; the file is damaged`,
-        );
-      }
+    case OP.SHORT_BINBYTES:
+      return machine.bytes(reader.u8());
+    case OP.BINBYTES:
+      return machine.bytes(reader.u32());
+    case OP.BINBYTES8:
+    case OP.BYTEARRAY8:
+      return machine.bytes(reader.u64());
+    case OP.EMPTY_LIST:
+    case OP.EMPTY_TUPLE:
+      return machine.push([], COST.array);
+    case OP.EMPTY_DICT:
+      return machine.push(new Map(), COST.map);
+    case OP.EMPTY_SET:
+      return machine.push(new Set(), COST.map);
+    case OP.TUPLE1:
+      return machine.tuple(1);
+    case OP.TUPLE2:
+      return machine.tuple(2);
+    case OP.TUPLE3:
+      return machine.tuple(3);
+    case OP.TUPLE: {
+      const items = machine.popMark();
+      return machine.push(items, COST.array + COST.slot * items.length);
+    }
+    case OP.FROZENSET: {
+      const items = machine.popMark();
+      return machine.push(new Set(items), COST.map + COST.entry * items.length);
+    }
+    case OP.ADDITEMS:
+      return machine.addItems(machine.popMark());
+    case OP.APPEND: {
+      const item = machine.pop();
+      return machine.append(machine.top(), [item]);
+    }
+    case OP.APPENDS: {
+      const items = machine.popMark();
+      return machine.append(machine.top(), items);
+    }
+    case OP.SETITEM: {
+      const value = machine.pop();
+      const key = machine.pop();
+      return machine.setItems(machine.top(), [key, value]);
+    }
+    case OP.SETITEMS: {
+      const items = machine.popMark();
+      return machine.setItems(machine.top(), items);
+    }
+    case OP.BINGET:
+      return machine.get(reader.u8());
+    case OP.LONG_BINGET:
+      return machine.get(reader.u32());
+    case OP.BINPUT:
+      return machine.put(reader.u8());
+    case OP.LONG_BINPUT:
+      return machine.put(reader.u32());
+    case OP.MEMOIZE:
+      return machine.memoize();
+    case OP.GLOBAL: {
+      const module = reader.line();
+      return machine.push(new ClassRef(module, reader.line()), COST.object);
+    }
+    case OP.STACK_GLOBAL:
+      return machine.stackGlobal();
+    case OP.REDUCE:
+    case OP.NEWOBJ:
+      return machine.call(machine.pop());
+    case OP.NEWOBJ_EX: {
+      const keywords = machine.pop();
+      return machine.call(machine.pop(), [keywords]);
+    }
+    case OP.BUILD:
+      return machine.build();
+    case OP.BINPERSID:
+      return machine.persistent();
+    case OP.FRAME:
+      return reader.skipFrame();
+    default: {
+      const name = OTHERS[op];
+      reader.fail(
+        name
+          ? `opcode ${name}, which torch.save never writes in protocols 2 to 5`
+          : `no opcode ${op} exists; the file is damaged`,
+      );
     }
   }
 }
