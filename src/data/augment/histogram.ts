@@ -1,4 +1,6 @@
 import type { RgbImage } from '../rgb-image.js';
+import { simd } from '../simd/instance.js';
+import { countBytes } from '../simd/lookup.js';
 import { applyLookup, lookupTable } from './lookup.js';
 
 /** `ImageOps.autocontrast`: each channel is stretched from its darkest and brightest byte to 0 … 255. */
@@ -36,15 +38,27 @@ function perChannel(
   mapping: (counts: Uint32Array) => ((byte: number) => number) | undefined,
 ): RgbImage {
   if (image.data.length === 0) return image;
+  const counts = histogram(image.data);
+  const table = new Uint8Array(768);
+  for (let start = 0; start < 768; start += 256)
+    table.set(lookupTable(mapping(counts.subarray(start, start + 256)) ?? ((byte) => byte)), start);
+  return applyLookup(image, table);
+}
+
+/**
+ * How often each byte comes in each channel: `[3, 256]`.
+ *
+ * @param useSimd compute in WebAssembly where there is; the same counts either way
+ */
+export function histogram(data: Uint8Array, useSimd = true): Uint32Array {
+  const module = useSimd ? simd() : undefined;
+  const fast = module && countBytes(module, data);
+  if (fast !== undefined) return fast;
   const counts = new Uint32Array(768);
-  const { data } = image;
   for (let i = 0; i < data.length; i += 3) {
     counts[data[i]!]!++;
     counts[256 + data[i + 1]!]!++;
     counts[512 + data[i + 2]!]!++;
   }
-  const table = new Uint8Array(768);
-  for (let start = 0; start < 768; start += 256)
-    table.set(lookupTable(mapping(counts.subarray(start, start + 256)) ?? ((byte) => byte)), start);
-  return applyLookup(image, table);
+  return counts;
 }

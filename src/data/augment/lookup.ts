@@ -1,15 +1,27 @@
 import type { RgbImage } from '../rgb-image.js';
+import { simd } from '../simd/instance.js';
+import { lookUp } from '../simd/lookup.js';
 
-/** Every byte replaced by what the table says: one table for all channels, or `[3, 256]` of one for each. */
-export function applyLookup({ width, height, data: source }: RgbImage, table: Uint8Array): RgbImage {
+/**
+ * Every byte replaced by what the table says: one table for all channels, or `[3, 256]` of one for each.
+ *
+ * @param useSimd compute in WebAssembly where there is; the same bytes either way
+ */
+export function applyLookup(
+  { width, height, data: source }: RgbImage,
+  table: Uint8Array,
+  useSimd = true,
+): RgbImage {
+  const tables = table.length === 768 ? table : Uint8Array.of(...table, ...table, ...table);
+  const module = useSimd ? simd() : undefined;
+  const fast = module && lookUp(module, source, tables);
+  if (fast !== undefined) return { width, height, data: fast };
   const data = new Uint8Array(source.length);
-  if (table.length === 256) for (let i = 0; i < source.length; i++) data[i] = table[source[i]!]!;
-  else
-    for (let i = 0; i < source.length; i += 3) {
-      data[i] = table[source[i]!]!;
-      data[i + 1] = table[256 + source[i + 1]!]!;
-      data[i + 2] = table[512 + source[i + 2]!]!;
-    }
+  for (let i = 0; i < source.length; i += 3) {
+    data[i] = tables[source[i]!]!;
+    data[i + 1] = tables[256 + source[i + 1]!]!;
+    data[i + 2] = tables[512 + source[i + 2]!]!;
+  }
   return { width, height, data };
 }
 

@@ -35,6 +35,8 @@ export interface SimdFunctions {
     fill: number,
     target: number,
   ): void;
+  histogram(source: number, length: number, counts: number): void;
+  lookup(pixels: number, length: number, tables: number): void;
 }
 
 const PAGE = 65536;

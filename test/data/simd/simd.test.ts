@@ -3,6 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { affine, type AffineMatrix } from '../../../src/data/augment/affine.js';
+import { histogram } from '../../../src/data/augment/histogram.js';
+import { applyLookup } from '../../../src/data/augment/lookup.js';
 import type { Interpolation } from '../../../src/data/filters.js';
 import { RandomStream } from '../../../src/data/random.js';
 import { resample } from '../../../src/data/resample.js';
@@ -79,6 +81,17 @@ describe('SIMD gives the bytes of TypeScript', () => {
       const options = { fill: [1, 2, 3], interpolation: 'bicubic' } as const;
       const expected = affine(image, matrix, { ...options, simd: false });
       expect(difference(affine(image, matrix, options), expected), matrix.join(' ')).toBeUndefined();
+    }
+  });
+
+  it('tables and histograms, of an even and of an odd number of pixels', () => {
+    for (const width of [7, 8]) {
+      const image = noise(width, 9);
+      const table = noise(16, 16).data;
+      expect(difference(applyLookup(image, table), applyLookup(image, table, false))).toBeUndefined();
+      const one = table.subarray(0, 256);
+      expect(difference(applyLookup(image, one), applyLookup(image, one, false))).toBeUndefined();
+      expect(histogram(image.data)).toEqual(histogram(image.data, false));
     }
   });
 
