@@ -36,7 +36,7 @@ export async function runFinetuneCommand(
           hooks.notice(line);
         },
         photos: shown('looking through the pictures'),
-        evaluation: shown('evaluating the best weights'),
+        evaluation: shown('evaluating the weights'),
       },
     );
     const { folder, classes, images, skipped, finished } = result;
@@ -48,7 +48,7 @@ export async function runFinetuneCommand(
         ...lines,
         ...(finished
           ? [
-              `best weights: ${finished.weights}, top-1 ${finished.top1.toFixed(2)} %`,
+              `weights: ${finished.weights}, top-1 ${finished.top1.toFixed(2)} %`,
               `report: ${finished.report}`,
               `for the web: ${finished.web}`,
             ]
