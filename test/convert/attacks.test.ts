@@ -30,6 +30,19 @@ async function refused(bytes: Uint8Array, kind: CheckpointErrorKind, message: Re
 const weights = (tensor: BuildTensor = {}): Uint8Array => pickleDict((p) => writeTensor(p.text('w'), tensor));
 
 describe('the hand-made archive the attacks start from', () => {
+  it.each([
+    { descriptor: true },
+    { wide: true },
+    { deflate: true, descriptor: true },
+    { deflate: true, wide: true },
+  ])('is read when its entries are honest (%o)', async (kind) => {
+    const zip = buildZip([
+      { name: 'x/data.pkl', data: weights(), ...kind },
+      { name: 'x/data/0', data: floats(6), ...kind },
+    ]);
+    expect([...(await read(zip)).tensors.get('w')!.data]).toEqual([0, 1, 2, 3, 4, 5]);
+  });
+
   it.each([{}, { zip64: true }])('is read when it is honest (%o)', async (options) => {
     const { tensors } = await read(torchZip(weights(), undefined, options));
     expect(tensors.get('w')).toEqual({
@@ -346,6 +359,36 @@ describe('forged zip archives', () => {
       buildZip([pkl(), { ...data(), local: { crc: 1 } }]),
       'corrupt',
       /local header has another (name|checksum or size|compression method) than/,
+    ],
+    [
+      'another size behind the data',
+      buildZip([pkl(), { ...data(), descriptor: 25 }]),
+      'corrupt',
+      /checksum or sizes behind its data are others/,
+    ],
+    [
+      'another size in the field of zip64',
+      buildZip([pkl(), { ...data(), wide: 25 }]),
+      'corrupt',
+      /two sizes, 24 and 25/,
+    ],
+    [
+      'sizes of zip64 without their field',
+      buildZip([pkl(), { ...data(), local: { size: 0xffffffff, packed: 0xffffffff } }]),
+      'corrupt',
+      /lacks the sizes of zip64/,
+    ],
+    [
+      'sizes of zip64 without their field, in the directory',
+      buildZip([pkl(), { ...data(), central: { size: 0xffffffff } }]),
+      'corrupt',
+      /zip64 field is missing or too short/,
+    ],
+    [
+      'a name of nothing',
+      buildZip([pkl(), data(), { name: '', data: 'x' }]),
+      'unsafe-name',
+      /unsafe filename ""/,
     ],
     [
       'a checksum that the data does not have',

@@ -6,6 +6,10 @@ export interface BuildEntry {
   name: string;
   data: Uint8Array | string;
   deflate?: boolean;
+  /** Checksum and sizes behind the data instead of before it, as torch.save writes them; a number is the size they claim. */
+  descriptor?: boolean | number;
+  /** Sizes in extra fields of zip64, in both headers; a number is the one they claim. */
+  wide?: boolean | number;
   /** What the local header says instead of the truth. */
   local?: Partial<Record<'name' | 'crc' | 'size' | 'packed' | 'method', string | number>>;
   /** What the central directory says instead of the truth. */
@@ -46,12 +50,42 @@ export function buildZip(entries: readonly BuildEntry[], options: BuildOptions =
   const parts: Uint8Array[] = [Buffer.alloc(leading, 0x41)];
   const directory: Buffer[] = [];
   let position = leading;
-  for (const { name, data, deflate = false, local = {}, central = {} } of entries) {
+  for (const {
+    name,
+    data,
+    deflate = false,
+    descriptor = false,
+    wide = false,
+    local = {},
+    central = {},
+  } of entries) {
     const raw = encode(data);
     const packed = deflate ? deflateRawSync(raw) : raw;
     const truth = { name, crc: crc32(raw), size: raw.length, packed: packed.length, method: deflate ? 8 : 0 };
-    const l = { ...truth, ...local } as typeof truth;
-    const c = { ...truth, offset: position, flags: 0x0800, ...central } as typeof truth & {
+    const flags = descriptor === false ? 0x0800 : 0x0808;
+    const before = descriptor === false ? {} : { crc: 0, size: 0, packed: 0 };
+    const inField = wide === false ? {} : { size: 0xffffffff, packed: 0xffffffff };
+    const claimed = typeof wide === 'number' ? wide : raw.length;
+    const extra =
+      wide === false
+        ? Buffer.alloc(0)
+        : header([
+            [2, 1],
+            [2, 16],
+            [8, claimed],
+            [8, packed.length],
+          ]);
+    const behind =
+      descriptor === false
+        ? Buffer.alloc(0)
+        : header([
+            [4, 0x08074b50],
+            [4, truth.crc],
+            [4, packed.length],
+            [4, typeof descriptor === 'number' ? descriptor : raw.length],
+          ]);
+    const l = { ...truth, ...before, ...inField, ...local } as typeof truth;
+    const c = { ...truth, ...inField, offset: position, flags, ...central } as typeof truth & {
       offset: number;
       flags: number;
     };
@@ -60,7 +94,7 @@ export function buildZip(entries: readonly BuildEntry[], options: BuildOptions =
     const head = header([
       [4, 0x04034b50],
       [2, 20],
-      [2, 0x0800],
+      [2, flags],
       [2, l.method],
       [2, 0],
       [2, 0x21],
@@ -68,9 +102,9 @@ export function buildZip(entries: readonly BuildEntry[], options: BuildOptions =
       [4, l.packed],
       [4, l.size],
       [2, localName.length],
-      [2, 0],
+      [2, extra.length],
     ]);
-    parts.push(head, localName, packed);
+    parts.push(head, localName, extra, packed, behind);
     directory.push(
       header([
         [4, 0x02014b50],
@@ -84,7 +118,7 @@ export function buildZip(entries: readonly BuildEntry[], options: BuildOptions =
         [4, c.packed],
         [4, c.size],
         [2, centralName.length],
-        [2, 0],
+        [2, extra.length],
         [2, 0],
         [2, 0],
         [2, 0],
@@ -92,8 +126,9 @@ export function buildZip(entries: readonly BuildEntry[], options: BuildOptions =
         [4, c.offset],
       ]),
       Buffer.from(centralName),
+      extra,
     );
-    position += head.length + localName.length + packed.length;
+    position += head.length + localName.length + extra.length + packed.length + behind.length;
   }
   const central = Buffer.concat(directory);
   parts.push(central);
