@@ -5,6 +5,8 @@ const PASSES = 3;
 
 /** Bits behind the point of the weights. */
 const PRECISION = 24;
+/** Rounds a fixed-point sum half up. */
+const HALF = 2 ** (PRECISION - 1);
 
 /**
  * Pillow's `GaussianBlur(radius)`: three box blurs of a fractional radius along the rows, then three along the columns, edges repeated,
@@ -55,13 +57,19 @@ function boxLine(
   const whole = Math.trunc(radius);
   const weight = Math.trunc(Math.fround(2 ** PRECISION / Math.fround(Math.fround(radius * 2) + 1)));
   const edgeWeight = Math.trunc((2 ** PRECISION - (whole * 2 + 1) * weight) / 2);
-  const at = (i: number): number => source[start + (i < 0 ? 0 : i < length ? i : length - 1) * step]!;
+  // The line with its edges repeated, so that the loop needs to look at none of them.
+  const margin = whole + 1;
+  const line = new Uint8Array(length + 2 * margin);
+  line.fill(source[start]!, 0, margin);
+  for (let i = 0; i < length; i++) line[margin + i] = source[start + i * step]!;
+  line.fill(line[margin + length - 1]!, margin + length);
   // Sum of the pixels that lie in the box wholly; moved along the line.
   let sum = 0;
-  for (let i = -whole - 1; i < whole; i++) sum += at(i);
+  for (let i = 0; i < 2 * whole + 1; i++) sum += line[i]!;
   for (let i = 0; i < length; i++) {
-    sum += at(i + whole) - at(i - whole - 1);
-    const edges = at(i - whole - 1) + at(i + whole + 1);
-    target[start + i * step] = (sum * weight + edges * edgeWeight + 2 ** (PRECISION - 1)) >>> PRECISION;
+    sum += line[i + 2 * whole + 1]! - line[i]!;
+    const edges = line[i]! + line[i + 2 * margin]!;
+    // Up to 2^32: divided as a double, which truncates faster than a shift of more than 31 bits.
+    target[start + i * step] = ((sum * weight + edges * edgeWeight + HALF) / 2 ** PRECISION) | 0;
   }
 }
