@@ -9,6 +9,8 @@ const SLOW_DATA = 0.2;
 const TIMED_BATCHES = 10;
 /** Percent. */
 const LEARNED_SOMETHING = 20;
+/** Percent by which a student may be ahead on the images it learns from. */
+const AHEAD_OF_TEACHER = 5;
 
 /** Watches a run for what goes wrong in practice, and says each thing once. */
 export class RunWatch {
@@ -17,7 +19,11 @@ export class RunWatch {
   private waited = 0;
   private computed = 0;
 
-  constructor(private readonly warn: (line: string) => void) {}
+  /** @param now milliseconds, for tests */
+  constructor(
+    private readonly warn: (line: string) => void,
+    private readonly now: () => number = () => performance.now(),
+  ) {}
 
   private once(kind: string, line: string): void {
     if (this.said.has(kind)) return;
@@ -30,10 +36,10 @@ export class RunWatch {
     this.batches = this.waited = this.computed = 0;
     let before: number | undefined;
     for await (const batch of batches) {
-      const got = performance.now();
+      const got = this.now();
       if (before !== undefined) this.waited += got - before;
       yield batch;
-      before = performance.now();
+      before = this.now();
       if (this.batches++ > 0) this.computed += before - got;
     }
     const share = this.waited / (this.waited + this.computed);
@@ -65,11 +71,11 @@ export class RunWatch {
         `epoch ${epoch!}: top-1 is ${train.toFixed(1)} % in training and ${ema.toFixed(1)} % of the moving average in validation: ` +
           `augmentation, mixing or label noise keep the model from fitting its data. Try less of them, or a longer run.`,
       );
-    if (teacher !== undefined && train !== undefined && teacher < train)
+    if (teacher !== undefined && train !== undefined && teacher + AHEAD_OF_TEACHER < train)
       this.once(
         'teacher',
         `epoch ${epoch!}: the teacher gets ${teacher.toFixed(1)} % of the training images right, the student ${train.toFixed(1)} %: ` +
-          `it has nothing more to teach. Does it want other preprocessing or classes? Try without it.`,
+          `is it the right one, does it want other preprocessing or another order of classes? Try without it.`,
       );
   }
 }

@@ -2,8 +2,9 @@ import { syncBuiltinESMExports } from 'node:module';
 import * as fs from 'node:fs';
 
 // A run in a process of its own that kills itself without warning at its n-th call that changes names or contents on the disk:
-// node run-child.mjs RUN-FOLDER new|resume N (0: never). Prints one "step loss" line a step.
-const [path, mode, calls] = process.argv.slice(2) as [string, 'new' | 'resume', string];
+// node run-child.mjs RUN-FOLDER new|resume N (0: never) [EPOCHS]. Prints one "step loss" line a step. With EPOCHS the run has much of what can be
+// resumed: mixing, accumulated gradients, checkpoints inside epochs.
+const [path, mode, calls, epochs] = process.argv.slice(2) as [string, 'new' | 'resume', string, string?];
 
 let left = Number(calls);
 const counted = <A extends unknown[], R>(call: (...args: A) => R) => {
@@ -22,5 +23,10 @@ await selectBackend('cpu');
 await tinyRun(
   path,
   { onStep: ({ epoch, step, loss }) => fs.writeSync(1, `${epoch} ${step} ${loss}\n`) },
-  { resume: mode === 'resume' },
+  {
+    resume: mode === 'resume',
+    ...(epochs !== undefined && {
+      config: { epochs: Number(epochs), mixup: 0.8, cutmix: 1, gradAccumSteps: 2, saveSteps: 2 },
+    }),
+  },
 );
