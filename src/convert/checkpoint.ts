@@ -1,4 +1,4 @@
-import type { StateDict } from '../models/state-dict.js';
+import type { HostTensor, StateDict } from '../models/state-dict.js';
 import { CheckpointError, printable } from './checkpoint-error.js';
 import { selectWeights, type Which } from './read/containers.js';
 import { readJsonFile } from './read/file-names.js';
@@ -42,6 +42,8 @@ export interface ReadOptions {
    * (`teacher`, `student.state_dict`).
    */
   which?: Which;
+  /** Told each tensor when it has been read, while it lies in the processor's caches: all at the end would come from memory again. */
+  inspect?: (tensor: HostTensor) => void;
 }
 
 const NOTHING: ReadonlyMap<string, never> = new Map<string, never>();
@@ -63,7 +65,7 @@ async function fromPickle(
   where: string,
 ): Promise<Checkpoint> {
   const selected = selectWeights(file.value, options.which, where);
-  const tensors = await readTensors(selected.named, budget, where);
+  const tensors = await readTensors(selected.named, budget, where, options.inspect);
   const notes = [...selected.notes];
   const foreign = [...file.foreign].filter((name) => !name.startsWith('__torch__'));
   if (foreign.length > 0)
@@ -104,7 +106,7 @@ async function readFile(file: ByteSource, options: ReadOptions): Promise<Checkpo
       refuseWhich(options, where, 'a safetensors file');
       const file = await openSafetensors(source, budget);
       if (file.tensors.size === 0) throw new CheckpointError('no-weights', where, 'holds no tensors');
-      const tensors = await readAll(file.tensors, where);
+      const tensors = await readAll(file.tensors, where, options.inspect);
       return { format, tensors, notes: [], extras: NOTHING, metadata: file.metadata };
     }
     case 'json':

@@ -10,6 +10,7 @@ import type { HostTensor, StateDict } from '../models/state-dict.js';
 import { checkWeights, numbers } from '../models/weight-check.js';
 import type { Checkpoint } from './checkpoint.js';
 import { openCheckpoint } from './files.js';
+import { FiniteCheck } from './finite-check.js';
 import type { FetchOptions } from '../runtime/fetch/fetch-options.js';
 import { resolveWeights, weightsLabel } from './hub/resolve-weights.js';
 import type { FolderConfig, ModelMetadata } from './model-metadata.js';
@@ -59,9 +60,11 @@ export interface ReadModel {
 export async function readModel(options: LoadOptions): Promise<ReadModel> {
   if (options.model !== undefined) parseModelName(options.model);
   const path = await resolveWeights(options.weights, options);
-  const checkpoint = await openCheckpoint(path, { which: options.which });
+  const check = new FiniteCheck();
+  const checkpoint = await openCheckpoint(path, { which: options.which, inspect: check.inspect });
   const named = { ...options, weights: weightsLabel(options.weights) };
   const read = await found(checkpoint, named);
+  check.refuse(read.state, named.weights);
   return { ...adaptClasses(adaptChannels(read, named), named), path };
 }
 
@@ -132,7 +135,6 @@ function fromCheckpoint(checkpoint: Checkpoint, options: LoadOptions, folder?: F
 /** The weights in the model's own order, as float32; batch counters that are missing are zero. */
 function complete(model: string, spec: ModuleSpec, state: StateDict, source: string): StateDict {
   checkWeights(model, spec, state, { source });
-  refuseNonFinite(state, source);
   return new Map(
     namedWeights(spec).map(([name, { shape, layout }]): [string, HostTensor] => {
       const tensor = state.get(name);
@@ -142,25 +144,6 @@ function complete(model: string, spec: ModuleSpec, state: StateDict, source: str
       return [name, { shape, data: data instanceof Float32Array ? data : new Float32Array(numbers(data)) }];
     }),
   );
-}
-
-/** Weights that are no numbers come from a run that diverged or a file that is damaged: no result of them means anything. */
-function refuseNonFinite(state: StateDict, source: string): void {
-  const bad = [...state].filter(([, { data }]) => hasNonFinite(numbers(data))).map(([name]) => name);
-  if (bad.length === 0) return;
-  const more = bad.length > 3 ? ` and ${bad.length - 3} more` : '';
-  throw new UserError(
-    `${source} holds NaN or Inf in ${bad.slice(0, 3).join(', ')}${more}: take an earlier checkpoint`,
-  );
-}
-
-function hasNonFinite(values: ReturnType<typeof numbers>): boolean {
-  if (!(values instanceof Float32Array)) return values.some((value) => !Number.isFinite(value));
-  // By bit patterns: an exponent of all ones, and no other, carries into the sign.
-  const bits = new Int32Array(values.buffer, values.byteOffset, values.length);
-  let signs = 0;
-  for (let i = 0; i < bits.length; i++) signs |= (bits[i]! & 0x7fffffff) + 0x00800000;
-  return signs < 0;
 }
 
 /** The model itself, or for images of another number of channels. */

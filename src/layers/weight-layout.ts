@@ -24,8 +24,8 @@ export function toTf(
   values: ArrayLike<number>,
   result: Float32Array = new Float32Array(values.length),
 ): Float32Array {
-  const matrix = matrixOf(spec);
-  if (matrix !== undefined) transpose(values, matrix.rows, matrix.columns, result);
+  const matrices = matricesOf(spec);
+  if (matrices !== undefined) transpose(values, matrices, result);
   else if (spec.layout === 'conv')
     forEachIndex(spec, (tfIndex, torchIndex) => (result[tfIndex] = values[torchIndex]!));
   else result.set(values);
@@ -35,35 +35,50 @@ export function toTf(
 /** TF.js layout to the checkpoint's. */
 export function toTorch(spec: LayoutSpec, values: ArrayLike<number>): Float32Array {
   const result = new Float32Array(values.length);
-  const matrix = matrixOf(spec);
-  if (matrix !== undefined) transpose(values, matrix.columns, matrix.rows, result);
-  else if (spec.layout === 'conv')
+  const matrices = matricesOf(spec);
+  if (matrices !== undefined) {
+    const { count, rows, columns } = matrices;
+    transpose(values, { count, rows: columns, columns: rows }, result);
+  } else if (spec.layout === 'conv')
     forEachIndex(spec, (tfIndex, torchIndex) => (result[torchIndex] = values[tfIndex]!));
   else result.set(values);
   return result;
 }
 
+/** A weight whose layouts differ by the transposition of matrices that lie one after another. */
+interface Matrices {
+  readonly count: number;
+  readonly rows: number;
+  readonly columns: number;
+}
+
 /**
- * Linear layers and ungrouped 1x1 convolutions, most of a model's weights, are matrices [out, in] that are transposed; depthwise
- * kernels are matrices [out, taps].
+ * Linear layers and 1x1 convolutions, most of a model's weights, are a matrix [out, in] for each group; depthwise kernels are one
+ * matrix [out, taps].
  */
-function matrixOf({ layout, shape, groups }: LayoutSpec): { rows: number; columns: number } | undefined {
+function matricesOf({ layout, shape, groups }: LayoutSpec): Matrices | undefined {
   const [rows = 0, columns = 0, height = 1, width = 1] = shape;
-  if (layout === 'linear') return { rows, columns };
+  if (layout === 'linear') return { count: 1, rows, columns };
   if (layout !== 'conv') return undefined;
   const taps = height * width;
-  if (groups === 1 && taps === 1) return { rows, columns };
-  return columns === 1 && groups === rows ? { rows, columns: taps } : undefined;
+  if (taps === 1) return { count: groups, rows: rows / groups, columns };
+  return columns === 1 && groups === rows ? { count: 1, rows, columns: taps } : undefined;
 }
 
 /** Tiles of a matrix that stay in the processor's first cache. */
 const TILE = 32;
 
-/** [rows, columns] to [columns, rows]. */
-function transpose(values: ArrayLike<number>, rows: number, columns: number, result: Float32Array): void {
+/** Each [rows, columns] to [columns, rows]. */
+function transpose(
+  values: ArrayLike<number>,
+  { count, rows, columns }: Matrices,
+  result: Float32Array,
+): void {
   // Weights come as one kind of array: code for just that kind is several times faster.
-  if (values instanceof Float32Array) transposeFloats(values, rows, columns, result);
-  else transposeFloats(Float32Array.from(values), rows, columns, result);
+  const floats = values instanceof Float32Array ? values : Float32Array.from(values);
+  const size = rows * columns;
+  for (let at = 0; at < count * size; at += size)
+    transposeFloats(floats.subarray(at, at + size), rows, columns, result.subarray(at, at + size));
 }
 
 function transposeFloats(values: Float32Array, rows: number, columns: number, result: Float32Array): void {

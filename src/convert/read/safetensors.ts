@@ -144,8 +144,13 @@ export async function openSafetensors(source: ByteSource, budget: MemoryBudget):
 export async function readAll(
   tensors: Iterable<readonly [string, TensorRef]>,
   where: string,
+  inspect?: (tensor: HostTensor) => void,
 ): Promise<StateDict> {
   const read = new Map<string, HostTensor>();
-  for (const [name, tensor] of tensors) read.set(name, await tensor.read(`${where}: ${name}`));
+  for (const [name, ref] of tensors) {
+    const tensor = await ref.read(`${where}: ${name}`);
+    inspect?.(tensor);
+    read.set(name, tensor);
+  }
   return read;
 }

@@ -155,6 +155,7 @@ export async function readTensors(
   named: readonly (readonly [name: string, tensor: TensorRef])[],
   budget: MemoryBudget,
   where: string,
+  inspect?: (tensor: HostTensor) => void,
 ): Promise<StateDict> {
   const users = new Map<Storage, (readonly [string, TensorRef])[]>();
   for (const entry of named) {
@@ -167,8 +168,11 @@ export async function readTensors(
     const shared = entries.length > 1 && storage.byteLength > 0;
     if (shared) budget.take(storage.byteLength, `storage ${storage.name}`);
     const whole = shared ? await storage.read(0, storage.byteLength) : undefined;
-    for (const [name, tensor] of entries)
-      read.set(name, await readRange(tensor, `${where}: ${name}`, budget, whole));
+    for (const [name, ref] of entries) {
+      const tensor = await readRange(ref, `${where}: ${name}`, budget, whole);
+      inspect?.(tensor);
+      read.set(name, tensor);
+    }
     if (shared) budget.release(storage.byteLength);
   }
   return new Map(named.map(([name]) => [name, read.get(name)!]));
