@@ -6,7 +6,7 @@ import { countParameters } from '../layers/spec/module-spec.js';
 import type { FuseMode } from '../layers/spec/primitives.js';
 import { fuseStateDict } from '../models/fuse.js';
 import { fuseMode, modelSpec, withFuseMode } from '../models/model-config.js';
-import { writeFileAtomic } from '../runtime/files.js';
+import { writeFileAtomic, writeFileOfFolder } from '../runtime/files.js';
 import { writeFolder } from '../runtime/write-folder.js';
 import type { Difference } from './compare.js';
 import { writeSafetensors, writeTorch } from './files.js';
@@ -157,7 +157,7 @@ async function writeFiles(folder: string, files: Iterable<ModelFile>): Promise<v
   try {
     for (const { name, data } of files) {
       if (writing.length === WRITTEN_AT_ONCE) await writing.shift();
-      const file = writeFileAtomic(join(folder, name), data, { durable: false });
+      const file = writeFileOfFolder(join(folder, name), data);
       // Whoever awaits it below is told; until then it is no unhandled rejection.
       file.catch(() => undefined);
       writing.push(file);

@@ -146,3 +146,23 @@ export async function writeFileAtomic(
   if (options.durable ?? true) await syncFolder(dirname(target));
   return written;
 }
+
+/**
+ * Writes a file of a folder that gets its name later (`writeFolder`), which makes both of them whole and durable: neither is done
+ * here.
+ *
+ * @throws UserError that says what is wrong with the path or how much space was needed
+ */
+export async function writeFileOfFolder(path: string, data: Uint8Array): Promise<void> {
+  try {
+    const handle = await open(path, 'wx');
+    try {
+      for (let done = 0; done < data.byteLength;)
+        done += (await handle.write(data, done, data.byteLength - done)).bytesWritten;
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw await writeError(error, path, data.byteLength);
+  }
+}

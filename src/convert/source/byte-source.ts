@@ -67,7 +67,7 @@ export function sourceFolder(name: string, files: Iterable<readonly [string, Byt
  * Reads small neighbouring ranges out of one larger read: zip headers and the small tensors beside them would otherwise
  * cost a round trip each. Several reads may be under way at once.
  */
-export function buffered(source: ByteSource, window = 1 << 21): ByteSource {
+export function buffered(source: ByteSource, window = 1 << 23): ByteSource {
   let start = 0;
   let end = 0;
   let bytes: Promise<Uint8Array> | undefined;
