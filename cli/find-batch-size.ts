@@ -27,9 +27,7 @@ export async function findBatchSizeCommand(
   const config = mergeConfig(...layers);
   const trial = async (batch: number): Promise<Trial> => {
     const result = await dryRun([...withoutSearch(argv), '--batch-size', String(batch)], batch);
-    output.info(
-      `batch ${batch}: ${result.fits ? `fits (${(result.peakBytes / 1e9).toFixed(2)} GB, ${result.imagesPerSecond.toFixed(1)} images/s)` : 'does not fit'}`,
-    );
+    output.info(`batch ${batch}: ${result.said}`);
     return result;
   };
   const batch = await findBatchSize(trial, {
@@ -58,7 +56,7 @@ function withoutSearch(argv: readonly string[]): string[] {
   );
 }
 
-type DryTrial = Trial & { readonly imagesPerSecond: number };
+type DryTrial = Trial & { readonly said: string };
 
 async function dryRun(args: readonly string[], batch: number): Promise<DryTrial> {
   const child = spawn(
@@ -80,11 +78,15 @@ async function dryRun(args: readonly string[], batch: number): Promise<DryTrial>
       peakBytes: number;
       imagesPerSecond: number;
     };
-    return { fits: true, peakBytes, imagesPerSecond };
+    return {
+      fits: true,
+      peakBytes,
+      said: `fits (${(peakBytes / 1e9).toFixed(2)} GB, ${imagesPerSecond.toFixed(1)} images/s)`,
+    };
   }
-  const tooFew = /fewer than one batch/.test(stderr);
-  if (tooFew || KILLED.includes(signal) || OUT_OF_MEMORY.test(stderr))
-    return { fits: false, imagesPerSecond: 0 };
+  if (/fewer than one batch/.test(stderr)) return { fits: false, said: 'more than the images there are' };
+  if (KILLED.includes(signal) || OUT_OF_MEMORY.test(stderr))
+    return { fits: false, said: 'does not fit into memory' };
   if (signal !== null) throw new UserError(`the trial of batch ${batch} was stopped by ${signal}.`);
   throw new UserError(
     `the trial of batch ${batch} failed: ${stderr

@@ -9,6 +9,7 @@ import { buildModel, type RecNext, type RegNet, smallInputNotice } from '../mode
 import { loadClassWeights } from './class-weights.js';
 import type { RunConfig } from './config.js';
 import { labelDigest } from './data-identity.js';
+import { freeze } from './freeze.js';
 import { runNotices } from './notices.js';
 import { createLoaders, openTraining, openValidation, type LeftOut } from './train-data.js';
 import type { TrainParts } from './train.js';
@@ -38,6 +39,8 @@ export async function prepareRun(
   const data = await openTraining(config, leaveOut);
   const val = await openValidation(config, data, notice, leaveOut);
   const model = await studentOf(config, data.numClasses, checkpoint, hooks);
+  // Before a folder is made: throws for names that the model does not have.
+  freeze(model, config.freeze);
   const small = smallInputNotice(model);
   if (small !== undefined) notice(small);
   const teacher = await teacherOf(config, data, hooks);

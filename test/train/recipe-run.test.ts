@@ -194,3 +194,22 @@ describeBackends(['cpu', 'node'], 'options of the recipe', () => {
     }
   });
 });
+
+describeBackends(['cpu'], 'a long run', () => {
+  it('takes no more memory after 2,000 batches than after the first epoch', async () => {
+    const memory: string[] = [];
+    const train = syntheticSource({ samples: 8 * 50, batch: 8 });
+    const { model } = await tinyRun(
+      path('run'),
+      {
+        onStep: ({ step }) => {
+          if (step === 50) memory.push(JSON.stringify([tf.memory().numTensors, tf.memory().numBytes]));
+        },
+      },
+      { config: { epochs: 40, saveFreq: 40, mixup: 0.8 }, train },
+    );
+    expect(memory).toHaveLength(40);
+    expect(new Set(memory).size).toBe(1);
+    model.dispose();
+  }, 120_000);
+});
