@@ -155,9 +155,9 @@ const WRITTEN_AT_ONCE = 2;
 async function writeFiles(folder: string, files: Iterable<ModelFile>): Promise<void> {
   const writing: Promise<unknown>[] = [];
   try {
-    for (const { name, data } of files) {
+    for (const { name, data, release } of files) {
       if (writing.length === WRITTEN_AT_ONCE) await writing.shift();
-      const file = writeFileOfFolder(join(folder, name), data);
+      const file = writeFileOfFolder(join(folder, name), data).then(release);
       // Whoever awaits it below is told; until then it is no unhandled rejection.
       file.catch(() => undefined);
       writing.push(file);

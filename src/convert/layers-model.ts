@@ -14,6 +14,8 @@ const SHARD_BYTES = 4 * 2 ** 20;
 export interface ModelFile {
   readonly name: string;
   readonly data: Uint8Array;
+  /** May be called once `data` is not needed any more: its memory is used again. */
+  readonly release?: () => void;
 }
 
 /** A model on the host: its configuration, its description, its weights under checkpoint names and layout. */
@@ -87,6 +89,8 @@ class Shards {
   private current: Uint8Array<ArrayBuffer>;
   private filled = 0;
   private done = 0;
+  /** Memory of files that are done with. */
+  private readonly free: Uint8Array<ArrayBuffer>[] = [];
 
   constructor(
     private readonly total: number,
@@ -115,11 +119,13 @@ class Shards {
   }
 
   private file(): ModelFile {
-    return { name: this.names[this.done++]!, data: this.current };
+    const data = this.current;
+    return { name: this.names[this.done++]!, data, release: () => void this.free.push(data) };
   }
 
   private next(): Uint8Array<ArrayBuffer> {
     this.filled = 0;
-    return new Uint8Array(Math.min(this.size, this.total - this.done * this.size));
+    const size = Math.min(this.size, this.total - this.done * this.size);
+    return this.free.pop()?.subarray(0, size) ?? new Uint8Array(size);
   }
 }

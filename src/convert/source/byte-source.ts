@@ -65,24 +65,33 @@ export function sourceFolder(name: string, files: Iterable<readonly [string, Byt
 
 /**
  * Reads small neighbouring ranges out of one larger read: zip headers and the small tensors beside them would otherwise
- * cost a round trip each. Several reads may be under way at once.
+ * cost a round trip each. They are copied out of it: its memory is used again.
  */
 export function buffered(source: ByteSource, window = 1 << 23): ByteSource {
+  let memory: Uint8Array | undefined;
+  let ahead = new Uint8Array(0);
   let start = 0;
-  let end = 0;
-  let bytes: Promise<Uint8Array> | undefined;
+  const read = async (offset: number, length: number, target: Uint8Array): Promise<Uint8Array> => {
+    if (offset < start || offset + length > start + ahead.length) {
+      if (length > window / 4) return source.read(offset, length, target);
+      memory ??= new Uint8Array(Math.min(window, source.size));
+      ahead = new Uint8Array(0);
+      const count = Math.min(window, source.size - offset);
+      ahead = (await source.read(offset, count, memory.subarray(0, count))) as Uint8Array<ArrayBuffer>;
+      start = offset;
+    }
+    target.set(ahead.subarray(offset - start, offset - start + length));
+    return target;
+  };
+  // One after the other: two at once would fill the memory under each other.
+  let last: Promise<unknown> = Promise.resolve();
   return {
     name: source.name,
     size: source.size,
-    async read(offset, length, target) {
-      if (bytes === undefined || offset < start || offset + length > end) {
-        if (length > window / 4) return source.read(offset, length, target);
-        start = offset;
-        end = Math.min(offset + window, source.size);
-        bytes = source.read(start, end - start);
-      }
-      const from = offset - start;
-      return (await bytes).subarray(from, from + length);
+    read(offset, length, target = new Uint8Array(length)) {
+      const result = last.then(() => read(offset, length, target));
+      last = result.catch(() => undefined);
+      return result;
     },
   };
 }
