@@ -5,6 +5,9 @@ import { FileServer } from './file-server.js';
 /** The commit that the hub's repository is at. */
 export const SHA = '0123456789abcdef0123456789abcdef01234567';
 
+/** What git keeps in LFS. */
+const LARGE = /\.(safetensors|bin|pth|tar|parquet)$/;
+
 /** A hub on the loopback: one repository, as the real one answers for it; large files come from a CDN at another origin. */
 export class FakeHub {
   readonly files = new Map<string, Uint8Array>();
@@ -18,7 +21,10 @@ export class FakeHub {
   claimedSize: number | undefined;
   commit = SHA;
 
-  constructor(private readonly repo: string) {
+  constructor(
+    private readonly repo: string,
+    private readonly type: 'models' | 'datasets' = 'models',
+  ) {
     this.hub.hook = (request, response) => this.answer(request, response);
   }
 
@@ -48,9 +54,11 @@ export class FakeHub {
       const { status, code } = this.refuse;
       return end(status, code === undefined ? {} : { 'x-error-code': code }, '{"error":"no"}');
     }
-    const api = /^\/api\/models\/([^/]+\/[^/]+)\/revision\/(.+)$/.exec(path);
-    const file = /^\/([^/]+\/[^/]+)\/resolve\/([^/]+)\/(.+)$/.exec(path);
-    const [, repo, revision, name] = api ?? file ?? [];
+    const api = new RegExp(`^/api/${this.type}/([^/]+/[^/]+)/revision/(.+)$`).exec(path);
+    const tree = new RegExp(`^/api/${this.type}/([^/]+/[^/]+)/tree/([^/]+)(?:/(.*))?$`).exec(path);
+    const base = this.type === 'models' ? '' : 'datasets/';
+    const file = new RegExp(`^/${base}([^/]+/[^/]+)/resolve/([^/]+)/(.+)$`).exec(path);
+    const [, repo, revision, name] = api ?? tree ?? file ?? [];
     // The real hub hides from strangers whether a repository exists.
     if (repo !== this.repo) return missing('RepoNotFound', request.headers.authorization ? 404 : 401);
     if (revision !== 'main' && revision !== 'refs/pr/1' && revision !== this.commit)
@@ -60,9 +68,10 @@ export class FakeHub {
       const body = JSON.stringify({ _id: 'x', id: repo, sha: this.commit, siblings });
       return end(200, { 'content-type': 'application/json' }, body);
     }
+    if (tree !== null) return this.answerTree(request, end);
     const bytes = this.files.get(name ?? '');
     if (name === undefined || bytes === undefined) return missing('EntryNotFound');
-    if (!/\.(safetensors|bin|pth)$/.test(name)) {
+    if (!LARGE.test(name)) {
       const blob = createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex');
       this.hub.sendFile(request, response, bytes, { etag: `"${blob}"`, 'x-repo-commit': this.commit });
       return true;
@@ -76,5 +85,25 @@ export class FakeHub {
       'x-linked-size': String(this.claimedSize ?? bytes.length),
       'x-linked-etag': `"${this.claim ?? createHash('sha256').update(bytes).digest('hex')}"`,
     });
+  }
+
+  /** The list of all files, one a page. */
+  private answerTree(
+    request: IncomingMessage,
+    end: (status: number, headers: Record<string, string>, body?: string) => true,
+  ): true {
+    const url = new URL(request.url ?? '/', this.hub.url);
+    const page = Number(url.searchParams.get('cursor') ?? 0);
+    const [path, bytes] = [...this.files][page] ?? [];
+    const headers: Record<string, string> = { 'content-type': 'application/json' };
+    if (path === undefined || bytes === undefined) return end(200, headers, '[]');
+    if (page + 1 < this.files.size) {
+      url.searchParams.set('cursor', String(page + 1));
+      headers.link = `<${url.href}>; rel="next"`;
+    }
+    const sha256 = this.claim ?? createHash('sha256').update(bytes).digest('hex');
+    const oid = createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex');
+    const lfs = LARGE.test(path) && { lfs: { oid: sha256, size: bytes.length, pointerSize: 130 } };
+    return end(200, headers, JSON.stringify([{ type: 'file', path, size: bytes.length, oid, ...lfs }]));
   }
 }

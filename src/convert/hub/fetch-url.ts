@@ -8,16 +8,14 @@ import { cacheFolder } from '../../runtime/setup/cache.js';
 import { isRecord } from '../read/json.js';
 import { download } from '../../runtime/fetch/download.js';
 import { isOffline } from '../../runtime/fetch/hub-environment.js';
-import { fetchTiming, type FetchOptions } from '../../runtime/fetch/fetch-options.js';
-import { ask, decode, display, type Client, type Reply } from '../../runtime/fetch/http.js';
-import type { Remote } from '../../runtime/fetch/transfer.js';
+import type { FetchOptions } from '../../runtime/fetch/fetch-options.js';
+import { display, type Client } from '../../runtime/fetch/http.js';
 import { explainTransfer, TransferError, withRetries } from '../../runtime/fetch/transfer-error.js';
+import { clientOf, probe, type Validators } from '../../runtime/fetch/web-file.js';
 
 /** What is known of the copy in the cache. */
-interface Copy {
+interface Copy extends Validators {
   readonly file: string;
-  readonly etag: string | undefined;
-  readonly lastModified: string | undefined;
 }
 
 /** How often a file may change while it is fetched. */
@@ -30,7 +28,7 @@ const CHANGES = 3;
  * @throws UserError that says what is missing or refused, and what to do
  */
 export async function fetchFromUrl(address: string, options: FetchOptions = {}): Promise<string> {
-  const { url, client } = clientOf(address, options);
+  const { url, client } = clientOf(address, 'the weights', options);
   const where = display(url);
   const folder = join(cacheFolder(), 'weights', digest(url));
   const copy = await readCopy(folder);
@@ -83,67 +81,6 @@ async function fetchOrConfirm(
   await mkdir(folder, { recursive: true });
   await writeFileAtomic(join(folder, COPY), JSON.stringify({ file, etag, lastModified, address: where }));
   return target;
-}
-
-/**
- * Asks for the first byte: servers that know ranges say the size with it, and addresses that are signed for GET, which are no good
- * for HEAD, work as well.
- */
-async function probe(
-  url: string,
-  where: string,
-  copy: Copy | undefined,
-  client: Client,
-): Promise<Remote | 'unchanged'> {
-  const headers: Record<string, string> = { range: 'bytes=0-0' };
-  if (copy?.etag !== undefined) headers['if-none-match'] = copy.etag;
-  else if (copy?.lastModified !== undefined) headers['if-modified-since'] = copy.lastModified;
-  const reply = await ask(url, { headers }, client);
-  await reply.discard();
-  const { status, headers: found } = reply;
-  if (status === 304) return 'unchanged';
-  const refuse = (other: Reply): UserError => refusal(other, where);
-  if (status !== 200 && status !== 206) throw refuse(reply);
-  const encoded = found.get('content-encoding') !== null;
-  const size = Number(
-    (status === 206 ? found.get('content-range')?.split('/')[1] : found.get('content-length')) ?? NaN,
-  );
-  return {
-    url,
-    size: encoded || !Number.isSafeInteger(size) ? undefined : size,
-    etag: found.get('etag') ?? undefined,
-    lastModified: found.get('last-modified') ?? undefined,
-    refuse,
-  };
-}
-
-function refusal({ status }: Reply, where: string): UserError {
-  if (status === 416) return new UserError(`${where} is an empty file`);
-  if (status === 404 || status === 410)
-    return new UserError(`${where}: there is no such file on the server (${status}): check the address`);
-  if (status === 401 || status === 403)
-    return new UserError(
-      `${where}: the server refuses access (${status}): a signed address may be out of date; otherwise download the file by other means and give its path`,
-    );
-  return new UserError(`${where}: the server answers ${status}, expected 200`);
-}
-
-/** A user name and a password in an address go to its own server, and into no message. */
-function clientOf(address: string, options: FetchOptions): { url: string; client: Client } {
-  if (!URL.canParse(address))
-    throw new UserError('the address of the weights is no URL: expected https://HOST/FILE');
-  const url = new URL(address);
-  const login = `${decode(url.username)}:${decode(url.password)}`;
-  url.username = url.password = url.hash = '';
-  const authorization = `Basic ${Buffer.from(login).toString('base64')}`;
-  return {
-    url: url.href,
-    client: {
-      credentials: login === ':' ? undefined : { origin: url.origin, authorization },
-      stallMs: fetchTiming(options).stallMs,
-      signal: options.signal,
-    },
-  };
 }
 
 const COPY = 'current.json';

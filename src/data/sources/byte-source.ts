@@ -100,7 +100,12 @@ export async function openGzipSource(file: string, limit: number): Promise<ByteS
   }
 }
 
-function checkRange({ file, size }: Pick<ByteSource, 'file' | 'size'>, offset: number, length: number): void {
+/** @throws UserError when a part reaches beyond the end */
+export function checkRange(
+  { file, size }: Pick<ByteSource, 'file' | 'size'>,
+  offset: number,
+  length: number,
+): void {
   if (offset + length > size)
     throw new UserError(
       `${file} is truncated: expected ${length} bytes at byte ${offset}, the file has ${size}. Fetch it again.`,

@@ -12,8 +12,11 @@ export interface DataFile {
   /** Another one when the bytes may be others: size and time of a file on disk, ETag or checksum elsewhere. */
   readonly version: string;
   readonly isRemote: boolean;
-  /** Opens it for reading by position. Whoever opens it closes it. */
-  open(): Promise<ByteSource>;
+  /**
+   * Opens it for reading by position. Whoever opens it closes it.
+   * @param whole it will be read from end to end: one from a server is fetched first
+   */
+  open(whole?: boolean): Promise<ByteSource>;
   /** The text of a small file beside it; undefined where there is none. */
   beside(name: string): Promise<string | undefined>;
   /** After bytes turned out to be damaged: whether they will be fetched again by the next `open`. Of files of the user's own, never. */
@@ -55,8 +58,12 @@ export async function readText(file: string): Promise<string | undefined> {
 }
 
 /** Opens a file for as long as `use` takes. */
-export async function withSource<T>(file: DataFile, use: (source: ByteSource) => Promise<T>): Promise<T> {
-  const source = await file.open();
+export async function withSource<T>(
+  file: DataFile,
+  use: (source: ByteSource) => Promise<T>,
+  whole?: boolean,
+): Promise<T> {
+  const source = await file.open(whole);
   try {
     return await use(source);
   } finally {

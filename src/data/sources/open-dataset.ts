@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { UserError } from '../../errors.js';
+import type { FetchOptions } from '../../runtime/fetch/fetch-options.js';
 import { cacheFolder } from '../../runtime/setup/cache.js';
 import type { Dataset, Split } from '../dataset.js';
 import { openCsv } from './csv.js';
@@ -11,20 +12,24 @@ import { parseSource, type Kind } from './kinds.js';
 import { openFolder } from './open-folder.js';
 import { openPacked } from './open-packed.js';
 import { expandPattern, isPattern } from './patterns.js';
+import type { CacheOptions } from './remote/open-remote.js';
 import type { SourceContext } from './source-context.js';
 
-export interface OpenDatasetOptions {
+export interface OpenDatasetOptions extends FetchOptions {
   /** Which split to take where the source has several; sources without splits are taken whole (`Dataset.split` tells). */
   readonly split?: Split;
   /** How many classes the model has: data that have others are refused. */
   readonly numClasses?: number;
   /** What happens to shards that stay broken: `fail` (the default) refuses the set, `skip` goes on without them and says so. */
   readonly onBroken?: 'skip' | 'fail';
-  /** Told what a user may not expect, a line each. */
-  readonly notice?: (line: string) => void;
   /** Folder for lists of samples and fetched shards. Default: `data` in the cache of this program (`RECNEXT_CACHE`). */
   readonly cacheDir?: string;
+  /** Bytes that fetched shards may take there. Default {@link DEFAULT_CACHE_LIMIT}. */
+  readonly cacheLimit?: number;
 }
+
+/** Enough for ImageNet's training set at 256 pixels, and less than most disks have left. */
+export const DEFAULT_CACHE_LIMIT = 50e9;
 
 /**
  * Opens labelled pictures by looking at what is there:
@@ -36,6 +41,9 @@ export interface OpenDatasetOptions {
  * Shards come as one file, a folder of them (with `train` and `val` in their names, where there are splits), or a pattern
  * (`train-{000000..000127}.tar`, `shards/train-*.tar`). Where a folder holds several data sets, a word before it says which is meant
  * (`webdataset:`, `tar:`, `tfrecord:`, `tfrecord-0:`, `tfrecord-1:`, `parquet:`, `folders:`, `list:`, `csv:`, `cifar:`, `inaturalist:`).
+ *
+ * Shards may lie on a web server (`https://`), on the model hub (`hf://datasets/owner/repo`) or in a bucket (`s3://bucket/path`): they are
+ * fetched into a cache of bounded size, the next ones ahead, or read by range where all of them would not fit.
  *
  * @throws UserError saying what was expected and found when there is nothing to open, UsageError when it must be said what is meant
  */
@@ -52,7 +60,11 @@ export async function openDataset(spec: string, options: OpenDatasetOptions = {}
     index: new IndexCache(path.join(cache, 'index'), notice),
     onBroken: options.onBroken ?? 'fail',
   };
-  const dataset = await open(place, kind, context);
+  const dataset = await open(place, kind, context, {
+    ...options,
+    cacheDir: cache,
+    cacheLimit: options.cacheLimit ?? DEFAULT_CACHE_LIMIT,
+  });
   const { numClasses } = options;
   if (numClasses !== undefined && dataset.numClasses !== numClasses)
     throw new UserError(
@@ -64,10 +76,17 @@ export async function openDataset(spec: string, options: OpenDatasetOptions = {}
 const EXPECTED =
   'expected a folder of class folders, a .tar, .parquet or TFRecord file, a .csv, or a pattern of such files';
 
-async function open(place: string, kind: Kind | undefined, context: SourceContext): Promise<Dataset> {
+async function open(
+  place: string,
+  kind: Kind | undefined,
+  context: SourceContext,
+  options: FetchOptions & CacheOptions,
+): Promise<Dataset> {
   const scheme = /^([a-z][a-z0-9+.-]+):\/\//i.exec(place)?.[1];
-  if (scheme !== undefined)
-    throw new UserError(`${place}: ${scheme}:// is not supported as a data source: ${EXPECTED}.`);
+  if (scheme !== undefined) {
+    const { openRemote } = await import('./remote/open-remote.js');
+    return openRemote(scheme.toLowerCase(), place, kind, context, options);
+  }
   const found = await stat(place).catch(() => undefined);
   if (found?.isDirectory()) return openFolder(place, kind, context);
   const whole = { ...context, split: context.wanted };

@@ -78,12 +78,18 @@ async function glob(pattern: string): Promise<string[]> {
 /** One part of a path as a regular expression; hidden files match only when the part itself begins with a dot. */
 function partPattern(part: string): RegExp {
   const body = part.replace(/\[[^\]]+\]|[*?]|[.+^${}()|[\]\\]/g, (token) => {
-    if (token === '*') return '.*';
-    if (token === '?') return '.';
+    if (token === '*') return '[^/]*';
+    if (token === '?') return '[^/]';
     if (token.length > 2) return `[${token.slice(1, -1).replace(/^!/, '^').replace(/\\/g, '\\\\')}]`;
     return `\\${token}`;
   });
   return new RegExp(`^${part.startsWith('.') ? '' : '(?!\\.)'}${body}$`);
+}
+
+/** A pattern without braces for whole paths as one regular expression, its signs within their parts. */
+export function pathPattern(pattern: string): RegExp {
+  const parts = pattern.split('/').map((part) => partPattern(part).source.slice(1, -1));
+  return new RegExp(`^${parts.join('/')}$`);
 }
 
 async function list(folder: string): Promise<string[]> {

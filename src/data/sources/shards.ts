@@ -22,7 +22,7 @@ export async function indexShards(
   const kept: DataFile[] = [];
   const indexes: SampleIndex[] = [];
   const indexOf = (file: DataFile): Promise<SampleIndex> =>
-    context.index.of(file, reading, () => withSource(file, (source) => list(source, file)));
+    context.index.of(file, reading, () => withSource(file, (source) => list(source, file), true));
   for (let i = 0; i < files.length; i += PARALLEL) {
     const some = files.slice(i, i + PARALLEL);
     const found = await Promise.allSettled(some.map((file) => onceMore(file, context, indexOf)));

@@ -1,4 +1,4 @@
-import { modelInfo } from '@huggingface/hub';
+import { datasetInfo, listFiles, modelInfo } from '@huggingface/hub';
 import { UserError } from '../../errors.js';
 import type { Remote } from './transfer.js';
 import { hubEnvironment, hubToken } from './hub-environment.js';
@@ -11,6 +11,8 @@ export interface Listing {
   readonly commit: string;
   readonly files: readonly string[];
 }
+
+const COMMIT = /^[0-9a-f]{40}$/;
 
 /** Largest answer of the hub's API that is read, bytes. */
 const MAX_ANSWER = 32 << 20;
@@ -26,6 +28,7 @@ export class HubClient {
     private readonly revision: string,
     private readonly address: string,
     private readonly options: FetchOptions,
+    private readonly type: 'model' | 'dataset' = 'model',
   ) {
     const token = hubToken();
     this.endpoint = hubEnvironment().endpoint;
@@ -40,6 +43,21 @@ export class HubClient {
     };
   }
 
+  /** Address of the repository. */
+  private get page(): string {
+    return `${this.endpoint}/${this.type === 'dataset' ? 'datasets/' : ''}${this.repo}`;
+  }
+
+  private addressOf(commit: string, file: string): string {
+    return `${this.page}/resolve/${commit}/${file.split('/').map(encodeURIComponent).join('/')}`;
+  }
+
+  private notHub(): UserError {
+    return new UserError(
+      `${this.address}: ${this.endpoint} does not answer as a model hub does: check HF_ENDPOINT`,
+    );
+  }
+
   /** Which commit the revision is at, and its files. */
   async list(): Promise<Listing> {
     const { sha, filePaths } = await modelInfo({
@@ -49,17 +67,36 @@ export class HubClient {
       additionalFields: ['sha', 'filePaths'],
       fetch: (input) => this.api(String(input)),
     });
-    if (typeof sha !== 'string' || !/^[0-9a-f]{40}$/.test(sha) || !Array.isArray(filePaths))
-      throw new UserError(
-        `${this.address}: ${this.endpoint} does not answer as a model hub does: check HF_ENDPOINT`,
-      );
+    if (!COMMIT.test(sha) || !Array.isArray(filePaths)) throw this.notHub();
     return { commit: sha, files: filePaths.map(String) };
+  }
+
+  /** The files of a data set with their sizes and checksums, all at once; of the folder `path` and those below it. */
+  async tree(path: string): Promise<(Remote & { readonly path: string })[]> {
+    const fetch = (input: string | URL | Request): Promise<Response> =>
+      this.api(input instanceof Request ? input.url : String(input));
+    const about = { hubUrl: this.endpoint, revision: this.revision, fetch };
+    const { sha } = await datasetInfo({ ...about, name: this.repo, additionalFields: ['sha'] });
+    if (!COMMIT.test(sha)) throw this.notHub();
+    const found: (Remote & { path: string })[] = [];
+    const repo = { type: 'dataset', name: this.repo } as const;
+    for await (const entry of listFiles({ ...about, revision: sha, repo, path, recursive: true })) {
+      const { type, path: file, size, lfs, oid } = entry;
+      if (type !== 'file') continue;
+      found.push({
+        path: file,
+        url: this.addressOf(sha, file),
+        size: lfs?.size ?? size,
+        checksum: checksumOf(lfs?.oid ?? oid ?? ''),
+        refuse: (reply) => this.refusal(reply, file),
+      });
+    }
+    return found;
   }
 
   /** Size and checksum of a file, without its content: the first reply says them, before it leads to where the bytes are. */
   async describe(commit: string, file: string): Promise<Remote & { readonly etag: string }> {
-    const path = file.split('/').map(encodeURIComponent).join('/');
-    const url = `${this.endpoint}/${this.repo}/resolve/${commit}/${path}`;
+    const url = this.addressOf(commit, file);
     return withRetries(this.options, async () => {
       const reply = await ask(url, { method: 'HEAD', sameOrigin: true }, this.client);
       await reply.discard();
@@ -89,7 +126,7 @@ export class HubClient {
             throw new UserError(`${display(url)} answers with more than ${MAX_ANSWER} bytes`);
           chunks.push(chunk);
         }
-        return answer(Buffer.concat(chunks), url);
+        return answer(Buffer.concat(chunks), url, reply.headers.get('link'));
       } finally {
         await reply.discard();
       }
@@ -97,20 +134,20 @@ export class HubClient {
   }
 
   private refusal({ status, headers }: Reply, file?: string): UserError {
-    const { repo, revision, endpoint, address, hasToken } = this;
+    const { repo, revision, endpoint, address, hasToken, page } = this;
     const code = headers.get('x-error-code');
     const settings = `a token from ${endpoint}/settings/tokens`;
     if (code === 'RevisionNotFound')
       return new UserError(
-        `${address}: ${repo} has no revision "${revision}": see ${endpoint}/${repo}, or leave @${revision} away`,
+        `${address}: ${repo} has no revision "${revision}": see ${page}, or leave @${revision} away`,
       );
     if (code === 'EntryNotFound')
       return new UserError(`${address}: ${repo} has no file ${file ?? ''} at revision ${revision}`);
     if (code === 'GatedRepo')
       return new UserError(
         hasToken
-          ? `${address}: ${repo} is gated, and your token does not open it: accept its conditions at ${endpoint}/${repo}`
-          : `${address}: ${repo} is gated: accept its conditions at ${endpoint}/${repo} and set HF_TOKEN to ${settings}`,
+          ? `${address}: ${repo} is gated, and your token does not open it: accept its conditions at ${page}`
+          : `${address}: ${repo} is gated: accept its conditions at ${page} and set HF_TOKEN to ${settings}`,
       );
     if (status === 404)
       return new UserError(
@@ -132,8 +169,8 @@ function checksumOf(etag: string): Remote['checksum'] {
   return /^[0-9a-f]{40}$/.test(etag) ? { kind: 'git-sha1', hex: etag } : undefined;
 }
 
-/** The library takes JSON on trust; a proxy's page of HTML is told from it here. */
-function answer(bytes: Buffer, url: string): Response {
+/** The library takes JSON on trust, and follows the link to the next page of a list; a proxy's page of HTML is told from it here. */
+function answer(bytes: Buffer, url: string, next: string | null): Response {
   try {
     JSON.parse(bytes.toString('utf8'));
   } catch {
@@ -141,5 +178,6 @@ function answer(bytes: Buffer, url: string): Response {
       `${display(url)} answers with something else than JSON: check HF_ENDPOINT, or is a log-in page in between?`,
     );
   }
-  return new Response(new Uint8Array(bytes), { headers: { 'content-type': 'application/json' } });
+  const headers = { 'content-type': 'application/json', ...(next !== null && { link: next }) };
+  return new Response(new Uint8Array(bytes), { headers });
 }

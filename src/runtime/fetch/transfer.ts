@@ -10,13 +10,24 @@ export interface Remote {
   readonly url: string;
   /** Bytes. */
   readonly size: number | undefined;
-  /** What its bytes must hash to: plain SHA-256, or git's name of a file, the SHA-1 with a header in front. */
-  readonly checksum?: { readonly kind: 'sha256' | 'git-sha1'; readonly hex: string };
+  /** What its bytes must hash to: plain SHA-256 or MD5, or git's name of a file, the SHA-1 with a header in front. */
+  readonly checksum?: { readonly kind: 'sha256' | 'md5' | 'git-sha1'; readonly hex: string };
   /** Its validator, where replies carry the same one: a file that changes on the way is noticed. */
   readonly etag?: string;
   readonly lastModified?: string;
   /** What is wrong with the request, for a reply that is no file. */
   refuse(reply: Reply): Error;
+  /** How it is asked for, where that is not by HTTP alone. */
+  ask?(headers: Readonly<Record<string, string>>): Promise<Reply>;
+}
+
+/** Asks for a file, or the part of it that the headers say. */
+export function askFor(
+  remote: Remote,
+  headers: Readonly<Record<string, string>>,
+  client: Client,
+): Promise<Reply> {
+  return remote.ask?.(headers) ?? ask(remote.url, { headers }, client);
 }
 
 /** Bytes hashed at a time when a file is taken up again. */
@@ -84,7 +95,7 @@ export class Transfer {
   }
 
   private async receive(update: (received: number) => void): Promise<void> {
-    const reply = await ask(this.remote.url, { headers: this.rangeHeaders() }, this.client);
+    const reply = await askFor(this.remote, this.rangeHeaders(), this.client);
     try {
       await this.accept(reply);
       const { size } = this.remote;
@@ -156,7 +167,7 @@ export class Transfer {
   private newHash(): Hash | undefined {
     const { checksum, size } = this.remote;
     if (checksum === undefined) return undefined;
-    if (checksum.kind === 'sha256') return createHash('sha256');
+    if (checksum.kind !== 'git-sha1') return createHash(checksum.kind);
     return createHash('sha1').update(`blob ${size ?? 0}\0`);
   }
 

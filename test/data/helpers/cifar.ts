@@ -35,7 +35,7 @@ export function cifarPickle(
         'latin1',
       ),
       length,
-      pixels,
+      Buffer.from(pixels),
       Buffer.from('tb'),
     );
   }

@@ -1,0 +1,95 @@
+import { UserError } from '../../errors.js';
+import type { FetchOptions } from './fetch-options.js';
+import type { Client, Reply } from './http.js';
+import { explainTransfer, TransferError, withRetries } from './transfer-error.js';
+import { askFor, type Remote } from './transfer.js';
+
+/**
+ * A part of a file on a server, asked for again where it breaks off or nothing comes.
+ *
+ * @param name what messages call the file
+ * @throws UserError for a server that knows no ranges, a file that changed meanwhile, a network that fails for good
+ */
+export async function readRange(
+  remote: Remote,
+  name: string,
+  offset: number,
+  length: number,
+  client: Client,
+  options: FetchOptions,
+): Promise<Buffer> {
+  if (length === 0) return Buffer.alloc(0);
+  const headers = { range: `bytes=${offset}-${offset + length - 1}` };
+  try {
+    return await withRetries(options, async () => {
+      const reply = await askFor(remote, headers, client);
+      try {
+        checkPart(reply, remote, name, offset);
+        return await collect(reply, length);
+      } finally {
+        await reply.discard();
+      }
+    });
+  } catch (error) {
+    throw explainTransfer(error, name, remote.url, '');
+  }
+}
+
+/**
+ * A small file, whole; undefined where the server has none.
+ * @param limit bytes
+ */
+export async function readWhole(
+  remote: Remote,
+  name: string,
+  limit: number,
+  client: Client,
+  options: FetchOptions,
+): Promise<Buffer | undefined> {
+  return withRetries(options, async () => {
+    const reply = await askFor(remote, {}, client);
+    try {
+      // Buckets without the right to list them answer 403 for what they do not have.
+      if ([403, 404, 410].includes(reply.status)) return undefined;
+      if (reply.status !== 200) throw remote.refuse(reply);
+      const chunks: Uint8Array[] = [];
+      let size = 0;
+      for await (const chunk of reply.chunks()) {
+        size += chunk.length;
+        if (size > limit) throw new UserError(`${name} has more than ${limit} bytes: expected a small file.`);
+        chunks.push(chunk);
+      }
+      return Buffer.concat(chunks);
+    } finally {
+      await reply.discard();
+    }
+  });
+}
+
+function checkPart(reply: Reply, remote: Remote, name: string, offset: number): void {
+  const { status, headers } = reply;
+  if (status === 200)
+    throw new UserError(
+      `${name}: the server sends whole files only (no ranges): fetch the file by other means and give its path.`,
+    );
+  if (status !== 206) throw remote.refuse(reply);
+  const etag = headers.get('etag');
+  if (remote.etag !== undefined && etag !== null && etag !== remote.etag)
+    throw new UserError(`${name} changed on the server since it was opened: start again.`);
+  const [, start] = /^bytes (\d+)-/.exec(headers.get('content-range') ?? '') ?? [];
+  if (Number(start) !== offset) throw new TransferError('transient', 'another part came than was asked for');
+}
+
+async function collect(reply: Reply, length: number): Promise<Buffer> {
+  const bytes = Buffer.alloc(length);
+  let received = 0;
+  for await (const chunk of reply.chunks()) {
+    if (received + chunk.length > length)
+      throw new TransferError('transient', `more than the ${length} bytes asked for came`);
+    bytes.set(chunk, received);
+    received += chunk.length;
+  }
+  if (received < length)
+    throw new TransferError('transient', `it broke off after ${received} of ${length} bytes`);
+  return bytes;
+}

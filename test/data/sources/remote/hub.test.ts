@@ -1,0 +1,90 @@
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { openDataset, type OpenDatasetOptions } from '../../../../src/data/sources/open-dataset.js';
+import { FakeHub } from '../../../helpers/fake-hub.js';
+import { corrupt } from '../../../helpers/file-server.js';
+import { tarBytes, temporaryFolders } from '../../helpers/shards.js';
+
+const FIXTURES = fileURLToPath(new URL('../../../fixtures/data/', import.meta.url));
+const REPO = 'someone/pictures';
+const folder = temporaryFolders();
+const timing = { stallMs: 2000, retries: 2, backoffMs: 1, pollMs: 5 };
+let hub: FakeHub;
+
+beforeEach(async () => {
+  hub = new FakeHub(REPO, 'datasets');
+  vi.stubEnv('HF_ENDPOINT', await hub.start());
+  vi.stubEnv('HF_TOKEN', 'hf_secret');
+});
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  await hub.stop();
+});
+
+const open = async (address: string, options: OpenDatasetOptions = {}) =>
+  openDataset(address, { timing, cacheDir: await folder(), ...options });
+
+describe('a data set on the hub', () => {
+  it('of parquet files in data, by its splits', async () => {
+    for (const name of ['train-00000-of-00002', 'train-00001-of-00002', 'test-00000-of-00001'])
+      hub.files.set(`data/${name}.parquet`, await readFile(`${FIXTURES}${name}.parquet`));
+    hub.files.set('README.md', Buffer.from('# pictures'));
+    const dataset = await open(`hf://datasets/${REPO}`, { split: 'train' });
+    expect([dataset.length, dataset.classes]).toEqual([17, ['cat', 'dog', 'bird']]);
+    expect(Buffer.from(await dataset.read(13)).toString()).toBe('picture 13 '.repeat(20));
+    expect(dataset.name(13)).toBe(`hf://datasets/${REPO}/data/train-00001-of-00002.parquet#1`);
+    await expect(open(`hf://${REPO}`, { split: 'val' })).rejects.toThrow('row 0 has no label (-1)');
+    // The token goes to the hub alone.
+    expect(hub.hub.requests.every(({ headers }) => headers.authorization === 'Bearer hf_secret')).toBe(true);
+    expect(hub.cdn.requests.length).toBeGreaterThan(0);
+    expect(hub.cdn.requests.every(({ headers }) => headers.authorization === undefined)).toBe(true);
+  });
+
+  it('of shards, by a pattern, with names of the classes beside them', async () => {
+    for (const i of [0, 1])
+      hub.files.set(`shards/t-${i}.tar`, await tarBytes({ '1.jpg': `${i}`, '1.cls': '1' }));
+    hub.files.set('shards/classes.txt', Buffer.from('cat\ndog\n'));
+    const dataset = await open(`hf://datasets/${REPO}@main/shards/t-*.tar`);
+    expect([dataset.length, dataset.classes, Buffer.from(await dataset.read(1)).toString()]).toEqual([
+      2,
+      ['cat', 'dog'],
+      '1',
+    ]);
+    expect((await open(`hf://datasets/${REPO}/shards/t-{1..1}.tar`)).length).toBe(1);
+    expect((await open(`hf://datasets/${REPO}/shards`)).length).toBe(2);
+  });
+
+  it('is held against the checksums of the hub', async () => {
+    hub.files.set('a.tar', await tarBytes({ '1.jpg': 'x', '1.cls': '1' }));
+    hub.cdn.faults.push(corrupt);
+    expect((await open(`hf://datasets/${REPO}/a.tar`)).length).toBe(1);
+    expect(hub.fetched('a.tar')).toHaveLength(2);
+    hub.claim = 'f'.repeat(64);
+    await expect(open(`hf://datasets/${REPO}/a.tar`)).rejects.toThrow(
+      /sent other bytes than it says, twice: expected sha256 f+/,
+    );
+  });
+
+  it('that is not there, or has nothing to read, is named', async () => {
+    await expect(open('hf://nonsense')).rejects.toThrow('"hf://nonsense" is no address of data on the hub');
+    await expect(open('hf://datasets/someone/else')).rejects.toThrow(
+      'the hub has no repository someone/else',
+    );
+    await expect(open(`hf://datasets/${REPO}@gone`)).rejects.toThrow(`${REPO} has no revision "gone"`);
+    hub.files.set('README.md', Buffer.from('# pictures'));
+    await expect(open(`hf://datasets/${REPO}`)).rejects.toThrow(
+      'holds no .tar, .parquet or TFRecord files: found README.md',
+    );
+    hub.files.set('a.tar', Buffer.from(''));
+    hub.files.set('a.parquet', Buffer.from(''));
+    await expect(open(`hf://datasets/${REPO}`)).rejects.toThrow(
+      'holds several data sets (parquet, tar): say which is meant, as in parquet:hf://',
+    );
+    await expect(open(`hf://datasets/${REPO}/b-{0..1}.tar`)).rejects.toThrow(
+      'there is no b-0.tar, but the pattern names it',
+    );
+    vi.stubEnv('HF_HUB_OFFLINE', '1');
+    await expect(open(`hf://datasets/${REPO}`)).rejects.toThrow('nothing may be fetched');
+  });
+});

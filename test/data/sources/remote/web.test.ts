@@ -1,0 +1,186 @@
+import { readdir, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { openDataset, type OpenDatasetOptions } from '../../../../src/data/sources/open-dataset.js';
+import { UsageError } from '../../../../src/errors.js';
+import { answer, FileServer, hangUpAfter, stallAfter } from '../../../helpers/file-server.js';
+import { tarBytes, temporaryFolders } from '../../helpers/shards.js';
+
+const folder = temporaryFolders();
+const server = new FileServer();
+const timing = { stallMs: 200, retries: 2, backoffMs: 1, pollMs: 5 };
+const content = (i: number): string => `picture ${i} `.repeat(300);
+
+beforeAll(async () => void (await server.start()));
+afterAll(() => server.stop());
+beforeEach(() => {
+  server.files.clear();
+  server.requests.length = 0;
+  server.faults.length = 0;
+});
+
+/** Shards `s-0.tar`, … of one picture each. */
+async function shards(count: number): Promise<void> {
+  for (let i = 0; i < count; i++)
+    server.files.set(`/s-${i}.tar`, await tarBytes({ '1.jpg': content(i), '1.cls': String(i) }));
+}
+
+const open = (name: string, options: OpenDatasetOptions & { cacheDir: string }) =>
+  openDataset(server.url + name, { timing, ...options });
+const bodies = (): string[] =>
+  server.requests
+    .filter(({ method, headers }) => method === 'GET' && headers.range !== 'bytes=0-0')
+    .map(({ path: asked }) => asked)
+    .sort();
+const read = async (dataset: Awaited<ReturnType<typeof open>>, i: number): Promise<string> =>
+  Buffer.from(await dataset.read(i)).toString();
+
+describe('shards on the web', () => {
+  it('are fetched once, listed once, and read from the cache', async () => {
+    await shards(3);
+    server.files.set('/classes.txt', Buffer.from('cat\ndog\nhen\n'));
+    const cacheDir = await folder();
+    const dataset = await open('/s-{0..2}.tar', { cacheDir });
+    expect([dataset.length, dataset.classes]).toEqual([3, ['cat', 'dog', 'hen']]);
+    for (const i of [2, 0, 1]) expect([dataset.label(i), await read(dataset, i)]).toEqual([i, content(i)]);
+    expect(dataset.name(1)).toBe(`${server.url}/s-1.tar!1`);
+    expect(bodies()).toEqual(['/classes.txt', '/s-0.tar', '/s-1.tar', '/s-2.tar']);
+    server.requests.length = 0;
+    const again = await open('/s-{0..2}.tar', { cacheDir });
+    expect(await read(again, 1)).toBe(content(1));
+    expect(bodies()).toEqual(['/classes.txt']);
+  });
+
+  it('are fetched ahead of their use', async () => {
+    await shards(5);
+    const cacheDir = await folder();
+    await open('/s-{0..4}.tar', { cacheDir });
+    await rm(path.join(cacheDir, 'shards'), { recursive: true });
+    server.requests.length = 0;
+    const dataset = await open('/s-{0..4}.tar', { cacheDir });
+    expect(bodies()).toEqual(['/classes.txt']);
+    expect(await read(dataset, 0)).toBe(content(0));
+    await expect.poll(() => bodies()).toEqual(['/classes.txt', '/s-0.tar', '/s-1.tar', '/s-2.tar']);
+    // All of them are whole before the folder is removed.
+    await expect
+      .poll(async () =>
+        (await readdir(path.join(cacheDir, 'shards'))).filter((name) => name.endsWith('.tar')),
+      )
+      .toHaveLength(3);
+  });
+
+  it('that do not all fit are read by range, and the cache stays within its limit', async () => {
+    await shards(4);
+    const cacheDir = await folder();
+    const size = server.files.get('/s-0.tar')!.length;
+    const cacheLimit = 2 * size + 10;
+    const dataset = await open('/s-{0..3}.tar', { cacheDir, cacheLimit });
+    const kept = async (): Promise<number> => {
+      const names = await readdir(path.join(cacheDir, 'shards'));
+      return (await Promise.all(names.map((name) => stat(path.join(cacheDir, 'shards', name))))).reduce(
+        (sum, info) => sum + info.size,
+        0,
+      );
+    };
+    expect(await kept()).toBe(2 * size);
+    server.requests.length = 0;
+    for (const i of [3, 0, 2, 1]) expect(await read(dataset, i)).toBe(content(i));
+    expect(await kept()).toBe(2 * size);
+    // Two of four are in the cache, the other two pictures came alone.
+    expect(server.requests.map(({ headers }) => headers.range)).toEqual(
+      Array(2).fill(`bytes=512-${511 + content(0).length}`),
+    );
+  });
+
+  it('larger than the cache may become are refused', async () => {
+    await shards(1);
+    await expect(open('/s-0.tar', { cacheDir: await folder(), cacheLimit: 1000 })).rejects.toThrow(
+      UsageError,
+    );
+    await expect(open('/s-0.tar', { cacheDir: await folder(), cacheLimit: 1000 })).rejects.toThrow(
+      /s-0\.tar has \d+ bytes, more than the cache may take \(--cache-limit 1000\): raise the limit/,
+    );
+  });
+
+  it('come through stalls, broken connections and busy servers', async () => {
+    await shards(1);
+    server.faults.push(stallAfter(700), hangUpAfter(900), answer(503));
+    const dataset = await open('/s-0.tar', { cacheDir: await folder(), timing: { ...timing, retries: 3 } });
+    expect(await read(dataset, 0)).toBe(content(0));
+    // Each attempt went on where the one before ended.
+    expect(server.bodies('/s-0.tar').map(({ headers }) => headers.range)).toEqual([
+      undefined,
+      'bytes=700-',
+      'bytes=1600-',
+      'bytes=1600-',
+    ]);
+  });
+
+  it('of a server that stalls for good end in one line', async () => {
+    await shards(1);
+    server.faults.push(...Array.from({ length: 9 }, () => stallAfter(10)));
+    await expect(open('/s-0.tar', { cacheDir: await folder() })).rejects.toThrow(
+      /s-0\.tar: fetching from 127\.0\.0\.1:\d+ failed again and again: nothing came for 0\.2 s/,
+    );
+  });
+
+  it('single samples come through stalls as well', async () => {
+    await shards(2);
+    const cacheLimit = server.files.get('/s-0.tar')!.length + 10;
+    const dataset = await open('/s-{0..1}.tar', { cacheDir: await folder(), cacheLimit });
+    server.faults.push(stallAfter(10), hangUpAfter(100));
+    for (const i of [0, 1]) expect(await read(dataset, i)).toBe(content(i));
+    server.faults.push(...Array.from({ length: 9 }, () => stallAfter(10)));
+    await expect(Promise.all([dataset.read(0), dataset.read(1)])).rejects.toThrow(
+      /s-\d\.tar: fetching from .* failed again and again/,
+    );
+    server.faults.length = 0;
+    server.ranges = false;
+    await expect(Promise.all([dataset.read(0), dataset.read(1)])).rejects.toThrow(
+      'the server sends whole files only (no ranges)',
+    );
+    server.ranges = true;
+  });
+
+  it('that are broken are fetched once more, then reported', async () => {
+    await shards(2);
+    const whole = server.files.get('/s-1.tar')!;
+    const broken = whole.slice(0, 1024);
+    server.files.set('/s-1.tar', broken);
+    const lines: string[] = [];
+    const options = { cacheDir: await folder(), notice: (line: string) => lines.push(line) };
+    await expect(open('/s-{0..1}.tar', options)).rejects.toThrow(`${server.url}/s-1.tar is truncated`);
+    expect(server.bodies('/s-1.tar')).toHaveLength(2);
+    const dataset = await open('/s-{0..1}.tar', { ...options, onBroken: 'skip' });
+    expect([dataset.length, lines.at(-1)]).toEqual([
+      1,
+      expect.stringContaining(`left out: ${server.url}/s-1.tar is truncated`),
+    ]);
+
+    // One that was damaged only on its way is whole the second time.
+    const damaged = Buffer.from(whole);
+    damaged.fill(1, 0, 512);
+    server.files.set('/s-1.tar', whole);
+    server.validator = 'none';
+    server.faults.push(({ response, headers }) => void response.writeHead(200, headers).end(damaged));
+    lines.length = 0;
+    expect((await open('/s-1.tar', { ...options, cacheDir: await folder() })).length).toBe(1);
+    expect(lines).toContainEqual(expect.stringMatching(/s-1\.tar is not a tar: .* Fetching it again\./));
+    server.validator = 'strong';
+  });
+
+  it('say what is wrong with the address', async () => {
+    const cacheDir = await folder();
+    await expect(open('/none.tar', { cacheDir })).rejects.toThrow(
+      'none.tar: there is no such file on the server (404)',
+    );
+    await expect(openDataset('ftp://example.org/a.tar', { cacheDir })).rejects.toThrow(
+      'ftp:// is not supported as a data source: expected https://, hf://, s3:// or a path',
+    );
+    server.files.set('/page.html', Buffer.from('<html>a page, not a shard</html>'));
+    await expect(open('/page.html?token=secret', { cacheDir })).rejects.toThrow(
+      /page\.html is a file: expected/,
+    );
+    await expect(open('/page.html?token=secret', { cacheDir })).rejects.not.toThrow(/secret/);
+  });
+});
