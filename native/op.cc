@@ -82,11 +82,27 @@ float Attributes::Float(const char* name) const {
   return value;
 }
 
+bool Attributes::Bool(const char* name) const {
+  Status status;
+  TF_Bool value = 0;
+  TF_OpKernelConstruction_GetAttrBool(construction_, name, &value, status.get());
+  if (!status.ok()) TF_OpKernelConstruction_Failure(construction_, status.get());
+  return value != 0;
+}
+
 void Attributes::Check(bool condition, const std::string& message) const {
   if (condition) return;
   Status status;
   TF_SetStatus(status.get(), TF_INVALID_ARGUMENT, message.c_str());
   TF_OpKernelConstruction_Failure(construction_, status.get());
+}
+
+void SetSame(TF_ShapeInferenceContext* context, TF_Status* status, int output, int input) {
+  if (TF_GetCode(status) != TF_OK) return;
+  TF_ShapeHandle* shape = TF_NewShapeHandle();
+  TF_ShapeInferenceContextGetInput(context, input, shape, status);
+  if (TF_GetCode(status) == TF_OK) TF_ShapeInferenceContextSetOutput(context, output, shape, status);
+  TF_DeleteShapeHandle(shape);
 }
 
 }  // namespace recnext

@@ -66,6 +66,7 @@ class Attributes {
   explicit Attributes(TF_OpKernelConstruction* construction) : construction_(construction) {}
   int64_t Int(const char* name) const;
   float Float(const char* name) const;
+  bool Bool(const char* name) const;
   /** Fails the construction unless `condition`. */
   void Check(bool condition, const std::string& message) const;
 
@@ -75,13 +76,13 @@ class Attributes {
 
 typedef void (*ShapeFunction)(TF_ShapeInferenceContext*, TF_Status*);
 
-/** The output has the shape of input `Index`. */
+/** Output `output` has the shape of input `input`. */
+void SetSame(TF_ShapeInferenceContext* context, TF_Status* status, int output, int input);
+
+/** The only output has the shape of input `Index`. */
 template <int Index>
 void SameAsInput(TF_ShapeInferenceContext* context, TF_Status* status) {
-  TF_ShapeHandle* shape = TF_NewShapeHandle();
-  TF_ShapeInferenceContextGetInput(context, Index, shape, status);
-  if (TF_GetCode(status) == TF_OK) TF_ShapeInferenceContextSetOutput(context, 0, shape, status);
-  TF_DeleteShapeHandle(shape);
+  SetSame(context, status, 0, Index);
 }
 
 /** The C API reads no numbers of a node here: what depends on them is unknown until the operation runs. */

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TensorFlowSession, type HostArray } from '../../src/runtime/tensorflow/index.js';
+import { difference, noise } from '../helpers/noise.js';
+import { gelu, geluDerivative } from '../helpers/normal.js';
 import { builtOpLibrary, canBuildOps, NO_OPS } from '../helpers/op-library.js';
 import {
   FLOAT,
@@ -10,36 +12,11 @@ import {
   type TinyNode,
 } from '../helpers/tiny-graph.js';
 
-/** Numbers in -1 … 1 that look random and are the same every time. */
-function noise(shape: readonly number[], seed = 1): HostArray {
-  let state = seed * 2654435761;
-  const data = new Float32Array(shape.reduce((a, b) => a * b, 1));
-  for (let i = 0; i < data.length; i++) {
-    state = (Math.imul(state, 1664525) + 1013904223) | 0;
-    data[i] = state / 2 ** 31;
-  }
-  return { dtype: 'float32', shape, data };
-}
-
 const float = (values: readonly number[]): HostArray => ({
   dtype: 'float32',
   shape: [values.length],
   data: Float32Array.from(values),
 });
-
-/** Largest difference, as a share of the largest value expected. */
-function difference(found: HostArray, expected: HostArray): number {
-  expect(found.shape).toEqual(expected.shape);
-  let worst = 0;
-  let scale = 0;
-  for (let i = 0; i < found.data.length; i++) {
-    // NaN must not hide.
-    const apart = Math.abs(Number(found.data[i]) - Number(expected.data[i]));
-    worst = apart <= worst ? worst : apart;
-    scale = Math.max(scale, Math.abs(Number(expected.data[i])));
-  }
-  return worst / scale;
-}
 
 const ints = (name: string, values: readonly number[], shape = [values.length]): TinyNode => ({
   name,
@@ -120,6 +97,11 @@ function ownDepthwise(x: readonly number[], kernel: number, stride: number, mult
   ];
 }
 
+const agree = (found: HostArray, expected: HostArray): void => {
+  expect(found.shape).toEqual(expected.shape);
+  expect(difference(found.data as Float32Array, expected.data as Float32Array)).toBeLessThan(2e-6);
+};
+
 describe.skipIf(!canBuildOps)(`our own operations${NO_OPS}`, () => {
   let library: string;
   let open: TensorFlowSession[] = [];
@@ -148,25 +130,6 @@ describe.skipIf(!canBuildOps)(`our own operations${NO_OPS}`, () => {
       { name: 'dx', op: 'RecnextGeluGrad', input: ['dy', 'x'] },
     ];
 
-    /** erfc to double precision, by its series below 3 and its continued fraction above. */
-    function erfc(x: number): number {
-      if (x < 0) return 2 - erfc(-x);
-      if (x < 3) {
-        let term = x;
-        let sum = x;
-        for (let n = 1; Math.abs(term) > 1e-18 * Math.abs(sum); n++) {
-          term *= (-x * x) / n;
-          sum += term / (2 * n + 1);
-          if (n > 200) break;
-        }
-        return 1 - (2 / Math.sqrt(Math.PI)) * sum;
-      }
-      let fraction = 0;
-      for (let n = 60; n > 0; n--) fraction = n / 2 / (x + fraction);
-      return Math.exp(-x * x) / Math.sqrt(Math.PI) / (x + fraction);
-    }
-    const cdf = (x: number) => erfc(-x / Math.SQRT2) / 2;
-
     it('and its gradient are exact to float32', async () => {
       const x = Float32Array.from({ length: 40_001 }, (_, i) => (i - 20_000) / 1600);
       const it = await session(nodes);
@@ -180,8 +143,8 @@ describe.skipIf(!canBuildOps)(`our own operations${NO_OPS}`, () => {
       let worst = 0;
       let worstGradient = 0;
       x.forEach((value, i) => {
-        const expected = value * cdf(value);
-        const gradient = cdf(value) + (value * Math.exp(-0.5 * value * value)) / Math.sqrt(2 * Math.PI);
+        const expected = gelu(value);
+        const gradient = geluDerivative(value);
         worst = Math.max(worst, Math.abs(Number(y!.data[i]) - expected) / Math.max(1, Math.abs(value)));
         worstGradient = Math.max(worstGradient, Math.abs(Number(dx!.data[i]) - gradient));
       });
@@ -195,7 +158,7 @@ describe.skipIf(!canBuildOps)(`our own operations${NO_OPS}`, () => {
       const x = float([-3, -5, -8, -12]);
       const [y] = await it.run({ feeds: new Map([['x', x]]), fetches: ['y'] });
       [...x.data].forEach((value, i) => {
-        const expected = Number(value) * cdf(Number(value));
+        const expected = gelu(Number(value));
         expect(Math.abs(Number(y!.data[i]) / expected - 1)).toBeLessThan(1e-6);
       });
     });
@@ -219,9 +182,8 @@ describe.skipIf(!canBuildOps)(`our own operations${NO_OPS}`, () => {
       expect(y!.shape).toEqual([length]);
       for (let i = 0; i < length; i += 1 + Math.floor(length / 50)) {
         const value = Number(x.data[i]);
-        const slope = cdf(value) + (value * Math.exp(-0.5 * value * value)) / Math.sqrt(2 * Math.PI);
-        expect(y!.data[i]).toBeCloseTo(value * cdf(value), 6);
-        expect(dx!.data[i]).toBeCloseTo(Number(dy.data[i]) * slope, 6);
+        expect(y!.data[i]).toBeCloseTo(gelu(value), 6);
+        expect(dx!.data[i]).toBeCloseTo(Number(dy.data[i]) * geluDerivative(value), 6);
       }
     });
 
@@ -280,9 +242,9 @@ describe.skipIf(!canBuildOps)(`our own operations${NO_OPS}`, () => {
 
     it.each(cases)('of %s by %i, stride %i, multiplier %i', async (_, kernel, stride, multiplier, shape) => {
       const found = await run([shape, kernel, stride, multiplier]);
-      expect(difference(found.ownY!, found.y!)).toBeLessThan(2e-6);
-      expect(difference(found.ownDfilter!, found.dfilter!)).toBeLessThan(2e-6);
-      expect(difference(found.ownDx!, found.dx!)).toBeLessThan(2e-6);
+      agree(found.ownY!, found.y!);
+      agree(found.ownDfilter!, found.dfilter!);
+      agree(found.ownDx!, found.dx!);
     });
 
     it('gives the same bits with one thread and with many', async () => {
