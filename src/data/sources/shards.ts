@@ -22,10 +22,10 @@ export async function indexShards(
   const kept: DataFile[] = [];
   const indexes: SampleIndex[] = [];
   const indexOf = (file: DataFile): Promise<SampleIndex> =>
-    context.index.of(file, reading, () => withSource(file, (source) => list(source, file), true));
+    context.index.of(file, reading, () => listOnceMore(file, context, list));
   for (let i = 0; i < files.length; i += PARALLEL) {
     const some = files.slice(i, i + PARALLEL);
-    const found = await Promise.allSettled(some.map((file) => onceMore(file, context, indexOf)));
+    const found = await Promise.allSettled(some.map(indexOf));
     for (const [k, result] of found.entries()) {
       if (result.status === 'fulfilled') {
         kept.push(some[k]!);
@@ -39,16 +39,34 @@ export async function indexShards(
   return { files: kept, indexes };
 }
 
-async function onceMore<T>(
+/** Lists a shard; one whose bytes are damaged a second time, if it can be fetched again. What fails on its way is not damage. */
+async function listOnceMore(
   file: DataFile,
   { notice }: SourceContext,
-  action: (file: DataFile) => Promise<T>,
-): Promise<T> {
-  try {
-    return await action(file);
-  } catch (error) {
-    if (!(error instanceof UserError) || !(await file.renew())) throw error;
-    notice(`${error.message} Fetching it again.`);
-    return action(file);
-  }
+  list: (source: ByteSource, file: DataFile) => Promise<SampleIndex>,
+): Promise<SampleIndex> {
+  const first = await attempt(file, list);
+  if (!(first instanceof UserError)) return first;
+  if (!(await file.renew())) throw first;
+  notice(`${first.message} Fetching it again.`);
+  const second = await attempt(file, list);
+  if (second instanceof UserError) throw second;
+  return second;
+}
+
+/** The list of a shard, or what is wrong with its bytes. */
+function attempt(
+  file: DataFile,
+  list: (source: ByteSource, file: DataFile) => Promise<SampleIndex>,
+): Promise<SampleIndex | UserError> {
+  const whole = true;
+  return withSource(
+    file,
+    (source) =>
+      list(source, file).catch((error: unknown) => {
+        if (error instanceof UserError) return error;
+        throw error;
+      }),
+    whole,
+  );
 }

@@ -6,6 +6,7 @@ import type { Remote } from '../../../runtime/fetch/transfer.js';
 import { readWhole } from '../../../runtime/fetch/read-range.js';
 import {
   busyReply,
+  explainTransfer,
   transferError,
   TransferError,
   withRetries,
@@ -32,7 +33,11 @@ export async function bucketListing(address: string, options: FetchOptions): Pro
   const bucketOf = new Bucket(await loadSdk(), bucket, options);
   // Of a pattern, the part before its first sign.
   const fixed = isPattern(path) ? path.slice(0, path.search(/[*?[{]/)) : path;
-  return { path: path.replace(/\/$/, ''), files: await bucketOf.list(fixed) };
+  try {
+    return { path: path.replace(/\/$/, ''), files: await bucketOf.list(fixed) };
+  } catch (error) {
+    throw explainTransfer(error, address, endpoint() ?? 'https://s3.amazonaws.com', '');
+  }
 }
 
 async function loadSdk(): Promise<Sdk> {
@@ -45,6 +50,11 @@ async function loadSdk(): Promise<Sdk> {
   }
 }
 
+/** A server other than Amazon's, as the SDK is told of it. */
+function endpoint(): string | undefined {
+  return process.env.AWS_ENDPOINT_URL_S3 || process.env.AWS_ENDPOINT_URL;
+}
+
 class Bucket {
   private readonly client: AwsS3.S3Client;
 
@@ -54,7 +64,7 @@ class Bucket {
     private readonly options: FetchOptions,
   ) {
     const { env } = process;
-    const ownServer = env.AWS_ENDPOINT_URL_S3 || env.AWS_ENDPOINT_URL;
+    const ownServer = endpoint();
     this.client = new sdk.S3Client({
       // Retries are ours: with progress between them, and the same for every server.
       maxAttempts: 1,
