@@ -14,6 +14,8 @@ const COMMANDS: Readonly<Record<string, (program: Command) => Promise<void>>> = 
   predict: async (program) => (await import('./predict.js')).registerPredictCommand(program),
   verify: async (program) => (await import('./verify.js')).registerVerifyCommand(program),
   report: async (program) => (await import('./report.js')).registerReportCommand(program),
+  shards: async (program) => (await import('./shards.js')).registerShardsCommand(program),
+  data: async (program) => (await import('./data.js')).registerDataCommand(program),
   setup: async (program) => (await import('./setup.js')).registerSetupCommand(program),
   doctor: async (program) => (await import('./doctor.js')).registerDoctorCommand(program),
 };

@@ -1,5 +1,6 @@
 import sharp, { type Sharp, type SharpOptions } from 'sharp';
 import { UsageError, UserError } from '../errors.js';
+import { imageFormat } from './image-format.js';
 import type { RgbImage } from './rgb-image.js';
 import { decodeJpeg, turboJpeg } from './turbojpeg/index.js';
 
@@ -13,15 +14,6 @@ export interface DecodeOptions {
   /** Default: what the environment variable RECNEXT_JPEG says, else `auto`. */
   readonly jpeg?: JpegDecoder;
 }
-
-/** What the files may be, by their first bytes: other formats of sharp's (SVG, PDF, …) would run far more code on foreign files. */
-const isJpeg = (b: Uint8Array): boolean => b[0] === 0xff && b[1] === 0xd8 && b[2] === 0xff;
-const SIGNATURES: readonly ((bytes: Uint8Array) => boolean)[] = [
-  isJpeg,
-  (b) => ascii(b, 1, 4) === 'PNG' && b[0] === 0x89,
-  (b) => ascii(b, 0, 4) === 'RIFF' && ascii(b, 8, 12) === 'WEBP',
-  (b) => ascii(b, 0, 4) === 'GIF8',
-];
 
 /**
  * Decodes an encoded picture to the bytes of Pillow's `Image.open(file).convert("RGB")`: colour profiles and the EXIF orientation are
@@ -38,11 +30,13 @@ export async function decodeImage(
   { jpeg = defaultJpegDecoder() }: DecodeOptions = {},
 ): Promise<RgbImage> {
   if (bytes.length === 0) throw new UserError(`${name} is empty (0 bytes): expected an image. Remove it.`);
-  if (!SIGNATURES.some((matches) => matches(bytes)))
+  // Other formats of sharp's (SVG, PDF, …) would run far more code on foreign files.
+  const format = imageFormat(bytes);
+  if (format === undefined)
     throw new UserError(
       `${name} is not an image: expected JPEG, PNG, WebP or GIF, found ${firstBytes(bytes)}.`,
     );
-  if (isJpeg(bytes) && jpeg !== 'sharp') {
+  if (format === 'jpg' && jpeg !== 'sharp') {
     const image = await decodeJpeg(bytes, MAX_PIXELS);
     if (image !== undefined) return image;
     if (jpeg === 'turbojpeg') requireTurboJpeg();
@@ -121,10 +115,6 @@ function gray16ToRgb(gray: Uint8Array): Uint8Array {
 function reason(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   return text.split('\n')[0]!.replace(/\.$/, '');
-}
-
-function ascii(bytes: Uint8Array, start: number, end: number): string {
-  return String.fromCharCode(...bytes.subarray(start, end));
 }
 
 function firstBytes(bytes: Uint8Array): string {

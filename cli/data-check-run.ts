@@ -1,0 +1,61 @@
+import { checkDataset, type DataReport, type Range } from '../src/data/check/check.js';
+import { openDataset } from '../src/data/index.js';
+import { UserError } from '../src/errors.js';
+import type { DataCheckOptions } from './data.js';
+import type { Output } from './shared/output.js';
+import { StopSignal } from './shared/stop-signal.js';
+
+/** So many duplicates are listed for people; `--json` has all. */
+const LISTED = 10;
+
+export async function runDataCheckCommand(
+  source: string,
+  { split, concurrency }: DataCheckOptions,
+  output: Output,
+): Promise<void> {
+  const data = await openDataset(source, { split, notice: (line) => output.info(line) });
+  const stop = new StopSignal(output);
+  const progress = output.progress('checking', data.length);
+  const report = await checkDataset(data, {
+    concurrency,
+    signal: stop.signal,
+    onProgress: (samples) => progress.update(samples),
+  }).finally(() => {
+    progress.done();
+    stop.dispose();
+  });
+  output.result(report, describe(report).join('\n'));
+  if (report.broken.length > 0)
+    throw new UserError(
+      `${report.source}: ${report.broken.length} of ${report.samples} images are broken: replace or remove them.`,
+    );
+}
+
+function describe(report: DataReport): string[] {
+  const { samples, numClasses, bytes, width, height, classSizes, smallestClass, largestClass, broken } =
+    report;
+  const formats = Object.entries(report.formats).map(([format, count]) => `${count} ${format}`);
+  const { duplicates, contradictions, emptyClasses } = report;
+  return [
+    `${samples} images (${formats.join(', ') || 'none that can be read'}), ${numClasses} classes`,
+    ...(bytes && width && height
+      ? [`smallest, median, largest: ${range(bytes)} bytes, ${range(width)} wide, ${range(height)} high`]
+      : []),
+    `images of a class: ${range(classSizes)} (fewest in ${smallestClass.class}, most in ${largestClass.class})`,
+    ...(emptyClasses.length > 0
+      ? [`${emptyClasses.length} classes without an image: ${emptyClasses.slice(0, LISTED).join(', ')}`]
+      : []),
+    `${duplicates.length} images are there more than once, ${contradictions} of them under different labels`,
+    ...duplicates
+      .slice(0, LISTED)
+      .map(
+        ({ names, sameBytes }) =>
+          `  ${names.join(' = ')}${sameBytes ? '' : ' (other files, the same picture)'}`,
+      ),
+    ...(duplicates.length > LISTED ? [`  and ${duplicates.length - LISTED} more`] : []),
+    `${broken.length} images are broken`,
+    ...broken.map(({ reason }) => `  ${reason}`),
+  ];
+}
+
+const range = ({ min, median, max }: Range): string => `${min}, ${median}, ${max}`;
