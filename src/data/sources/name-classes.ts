@@ -28,35 +28,44 @@ export interface FolderClasses {
 export function folderClasses(lists: readonly PackedStrings[]): FolderClasses | undefined {
   let depth = 0;
   let splitDepth = -1;
-  for (;;) {
-    const level = levelOf(lists, depth);
-    if (level.endsHere) return undefined;
-    const words = [...level.folders];
-    if (splitDepth < 0 && words.length > 1 && words.every((word) => splitOf(word) !== undefined))
-      splitDepth = depth;
+  for (let level = levelOf(lists, 0); ;) {
+    if (level === undefined) return undefined;
+    const words = [...level];
+    const isSplit = splitDepth < 0 && words.length > 1 && words.every((word) => splitOf(word) !== undefined);
+    if (isSplit) splitDepth = depth;
+    else if (words.length > 1) break;
+    const next = levelOf(lists, depth + 1);
     // A folder that everything lies in is a class only if no folders come below it.
-    else if (words.length > 1 || levelOf(lists, depth + 1).endsHere) break;
+    if (next === undefined && !isSplit) break;
+    level = next;
     depth++;
   }
   const at = depth;
-  const part = (path: string, index: number): string => path.split('/')[index]!;
   return {
-    classOf: (path) => part(path, at),
-    splitOf: splitDepth < 0 ? undefined : (path) => splitOf(part(path, splitDepth))!,
+    classOf: (path) => folderAt(path, at)!,
+    splitOf: splitDepth < 0 ? undefined : (path) => splitOf(folderAt(path, splitDepth)!)!,
   };
 }
 
-/** The folders at a depth of all paths; whether some path has none there. Stops looking where that is so. */
-function levelOf(
-  lists: readonly PackedStrings[],
-  depth: number,
-): { folders: Set<string>; endsHere: boolean } {
+/** The folders at a depth of all paths; undefined where some path has none there. */
+function levelOf(lists: readonly PackedStrings[], depth: number): Set<string> | undefined {
   const folders = new Set<string>();
   for (const list of lists)
-    for (const path of list) {
-      const parts = path.split('/');
-      if (parts.length <= depth + 1) return { folders, endsHere: true };
-      folders.add(parts[depth]!);
+    for (let i = 0; i < list.length; i++) {
+      const folder = folderAt(list.at(i), depth);
+      if (folder === undefined) return undefined;
+      folders.add(folder);
     }
-  return { folders, endsHere: false };
+  return folders;
+}
+
+/** The folder at a depth of a path; undefined where the file comes first. */
+function folderAt(path: string, depth: number): string | undefined {
+  let start = 0;
+  for (let d = 0; d < depth; d++) {
+    start = path.indexOf('/', start) + 1;
+    if (start === 0) return undefined;
+  }
+  const end = path.indexOf('/', start);
+  return end === -1 ? undefined : path.slice(start, end);
 }
