@@ -159,9 +159,65 @@ function geluCase([size, channels]) {
   };
 }
 
-const CASES = [...DEPTHWISE.map(depthwiseCase), ...ELEMENTS.map(geluCase)].filter(({ title, targets }) =>
-  `${title} ${targets}`.includes(values.only),
-);
+/** Batch norm and the GELU after it, in training: stock batch norm with our GELU, against both in the same passes. */
+function batchNormCase([size, channels]) {
+  const shape = [batch, size, size, channels];
+  const attr = { ...T, U: { type: FLOAT }, epsilon: { f: 1e-5 }, is_training: { b: true } };
+  const epsilon = { epsilon: { f: 1e-5 } };
+  const saved = ['mean', 'rstd'];
+  const own = (suffix, fused) => [
+    {
+      name: `norm${suffix}`,
+      op: 'RecnextBatchNorm',
+      input: ['x', 'scale', 'offset'],
+      attr: { ...epsilon, ...fused },
+    },
+    {
+      name: `norm gradient${suffix}`,
+      op: 'RecnextBatchNormGrad',
+      input: ['dy', 'x', 'scale', 'offset', ...saved],
+      attr: fused,
+    },
+  ];
+  return {
+    title: `${size}×${size}×${channels}`,
+    inputs: {
+      x: shape,
+      dy: shape,
+      scale: [channels],
+      offset: [channels],
+      mean: [channels],
+      rstd: [channels],
+    },
+    stock: [
+      floats('none', [], [0]),
+      { name: 'norm', op: 'FusedBatchNormV3', input: ['x', 'scale', 'offset', 'none', 'none'], attr },
+      { name: 'norm + GELU', op: 'RecnextGelu', input: ['norm'] },
+      {
+        name: 'norm gradient',
+        op: 'FusedBatchNormGradV3',
+        input: ['dy', 'x', 'scale', ...saved, 'mean'],
+        attr,
+      },
+      // x stands for the normalised values, which are of the same size.
+      { name: 'dgelu', op: 'RecnextGeluGrad', input: ['dy', 'x'] },
+      {
+        name: 'norm gradient + GELU',
+        op: 'FusedBatchNormGradV3',
+        input: ['dgelu', 'x', 'scale', ...saved, 'mean'],
+        attr,
+      },
+    ],
+    own: [...own('', {}), ...own(' + GELU', { gelu: { b: true } })],
+    targets: ['norm', 'norm gradient', 'norm + GELU', 'norm gradient + GELU'],
+  };
+}
+
+const CASES = [
+  ...DEPTHWISE.map(depthwiseCase),
+  ...ELEMENTS.map(geluCase),
+  ...ELEMENTS.map(batchNormCase),
+].filter(({ title, targets }) => `${title} ${targets}`.includes(values.only));
 
 if (values.worker) await work();
 else await measure();
@@ -189,7 +245,7 @@ async function work() {
         }),
         arrays: Object.entries(inputs).map(([name, shape]) => {
           const data = alignedFloat32(shape.reduce((a, b) => a * b, 1));
-          for (let i = 0; i < data.length; i++) data[i] = Math.random() * 4 - 2;
+          for (let i = 0; i < data.length; i++) data[i] = Math.random() * 4 - 2 + (name === 'rstd' ? 3 : 0);
           return [name, { dtype: 'float32', shape, data }];
         }),
       });
@@ -286,6 +342,8 @@ function encode(nodes) {
           list: field('List', 1),
           s: field('bytes', 2),
           i: field('int64', 3),
+          f: field('float', 4),
+          b: field('bool', 5),
           type: field('int32', 6),
           tensor: field('Tensor', 8),
         },
@@ -320,7 +378,7 @@ function encode(nodes) {
   return type.encode(type.fromObject({ node, versions: { producer: 1645 } })).finish();
 }
 
-/** Names in a graph have no spaces. */
+/** Names in a graph have no spaces or signs. */
 function graphName(name) {
-  return name.replaceAll(' ', '_');
+  return name.replaceAll(' ', '_').replaceAll('+', 'and');
 }
