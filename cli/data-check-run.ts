@@ -10,10 +10,10 @@ const LISTED = 10;
 
 export async function runDataCheckCommand(
   source: string,
-  { split, concurrency }: DataCheckOptions,
+  { split, concurrency, cacheDir, cacheLimit }: DataCheckOptions,
   output: Output,
 ): Promise<void> {
-  const data = await openDataset(source, { split, notice: (line) => output.info(line) });
+  const data = await openDataset(source, { split, cacheDir, cacheLimit, ...showDownloads(output), notice: (line) => output.info(line) });
   const stop = new StopSignal(output);
   const progress = output.progress('checking', data.length);
   const report = await checkDataset(data, {
@@ -43,9 +43,9 @@ function describe(report: DataReport): string[] {
       : []),
     `images of a class: ${range(classSizes)} (fewest in ${smallestClass.class}, most in ${largestClass.class})`,
     ...(emptyClasses.length > 0
-      ? [`${emptyClasses.length} classes without an image: ${emptyClasses.slice(0, LISTED).join(', ')}`]
+      ? [`classes without an image: ${emptyClasses.length} (${emptyClasses.slice(0, LISTED).join(', ')})`]
       : []),
-    `${duplicates.length} images are there more than once, ${contradictions} of them under different labels`,
+    `images that are there more than once: ${duplicates.length}, under different labels: ${contradictions}`,
     ...duplicates
       .slice(0, LISTED)
       .map(
@@ -53,7 +53,7 @@ function describe(report: DataReport): string[] {
           `  ${names.join(' = ')}${sameBytes ? '' : ' (other files, the same picture)'}`,
       ),
     ...(duplicates.length > LISTED ? [`  and ${duplicates.length - LISTED} more`] : []),
-    `${broken.length} images are broken`,
+    `broken images: ${broken.length}`,
     ...broken.map(({ reason }) => `  ${reason}`),
   ];
 }

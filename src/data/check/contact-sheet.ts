@@ -1,4 +1,4 @@
-import sharp from 'sharp';
+import sharp, { type OverlayOptions } from 'sharp';
 import type { Dataset } from '../dataset.js';
 import { decodeImage } from '../decode.js';
 import type { SampleAddress } from '../random.js';
@@ -38,7 +38,7 @@ export async function contactSheet(dataset: Dataset, options: SheetOptions): Pro
   const row = tile.height + TEXT + GAP;
   const width = (views + 1) * (tile.width + GAP) + GAP;
   const height = indices.length * row + GAP;
-  const layers: sharp.OverlayOptions[] = [];
+  const layers: OverlayOptions[] = [];
   const labels: string[] = [];
   for (const [i, index] of indices.entries()) {
     const name = dataset.name(index);
@@ -52,7 +52,7 @@ export async function contactSheet(dataset: Dataset, options: SheetOptions): Pro
       layers.push({ ...raw(shown), left: GAP + column * (tile.width + GAP), top });
     }
     const label = dataset.label(index);
-    const text = `${dataset.classes?.[label] ?? label}   ${name}`;
+    const text = `${dataset.classes?.[label] ?? label} · ${name}`;
     labels.push(
       `<text x="${GAP}" y="${top + tile.height + TEXT - 5}">${escape(shorten(text, width))}</text>`,
     );
@@ -97,7 +97,7 @@ function shorten(text: string, width: number): string {
 /** Names come from outside: in SVG they are text, whatever is in them. */
 function escape(text: string): string {
   return text
-    .replace(/[\u0000-\u001f\ufffe\uffff]/g, ' ')
+    .replace(/[\p{Cc}\p{Cs}\ufffe\uffff]/gu, ' ')
     .replace(/&/g, '&amp;')
     .replace(/</g, '&lt;')
     .replace(/>/g, '&gt;');

@@ -27,7 +27,6 @@ const manifestSchema = z.strictObject({
   resize: whole.optional(),
   quality: whole.optional(),
   shuffleSeed: whole.optional(),
-  onError: z.enum(['skip', 'fail']),
   numClasses: whole,
   classes: z.array(z.string()).optional(),
   /** Samples of the source. */
@@ -66,15 +65,7 @@ export async function writeManifest(file: string, manifest: Manifest): Promise<v
 }
 
 /** What makes shards others: all but what comes out of the packing. */
-const SETTINGS = [
-  'sourceSha256',
-  'maxCount',
-  'maxSize',
-  'resize',
-  'quality',
-  'shuffleSeed',
-  'onError',
-] as const;
+const SETTINGS = ['sourceSha256', 'maxCount', 'maxSize', 'resize', 'quality', 'shuffleSeed'] as const;
 
 /** @throws UserError naming the first setting in which the shards that are there differ from those that are wanted */
 export function requireSameSettings(file: string, found: Manifest, wanted: Manifest): void {

@@ -69,7 +69,6 @@ export async function packShards(
     resize,
     quality: resize === undefined ? undefined : quality,
     shuffleSeed,
-    onError,
     numClasses: dataset.numClasses,
     classes: dataset.classes && [...dataset.classes],
     length: dataset.length,
@@ -77,7 +76,7 @@ export async function packShards(
     shards: [],
   };
   await prepareFolder(names, dataset.classes);
-  const kept = await keepWholeShards(names, manifest);
+  const kept = await keepWholeShards(names, manifest, onError);
   const start = manifest.shards.at(-1)?.until ?? 0;
   if (start < dataset.length) {
     await writeManifest(names.manifest, manifest);
@@ -165,7 +164,11 @@ async function writeShards(
 }
 
 /** Takes over from an earlier run the shards that are there as it wrote them. Returns how many. */
-async function keepWholeShards(names: ShardNames, manifest: Manifest): Promise<number> {
+async function keepWholeShards(
+  names: ShardNames,
+  manifest: Manifest,
+  onError: 'skip' | 'fail',
+): Promise<number> {
   const earlier = await readManifest(names.manifest);
   const there = (await readdir(names.folder)).filter((file) => names.shardOf(file) !== undefined);
   if (earlier === undefined) {
@@ -183,6 +186,11 @@ async function keepWholeShards(names: ShardNames, manifest: Manifest): Promise<n
   if (foreign !== undefined)
     throw new UserError(
       `${path.join(names.folder, foreign)} is none of the shards in ${names.manifest}: choose another --out, or remove it.`,
+    );
+  const leftOut = earlier.shards.flatMap(({ broken }) => broken);
+  if (onError === 'fail' && leftOut.length > 0)
+    throw new UserError(
+      `${names.manifest}: ${leftOut.length} samples were left out of these shards, ${leftOut[0]!} first: use --on-error skip again, or another --out.`,
     );
   for (const shard of earlier.shards) {
     if (!(await hasBytes(path.join(names.folder, shard.file), shard.bytes, shard.sha256))) break;

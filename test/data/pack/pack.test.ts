@@ -259,6 +259,21 @@ describe('broken samples in packing', () => {
     expect(Array.from({ length: 3 }, (_, i) => again.label(i))).toEqual([0, 2, 4]);
   });
 
+  it('are not forgotten by a later call, nor by one that left none out', async () => {
+    await expect(packShards(await some(), { out, maxCount: 1 })).rejects.toThrow(/memory\/1\.jpg/);
+    expect(await packShards(await some(), { out, maxCount: 1, onError: 'skip' })).toMatchObject({
+      kept: 0,
+      broken: 2,
+    });
+    expect(await packShards(await some(), { out, maxCount: 1, onError: 'skip' })).toMatchObject({
+      kept: 3,
+      broken: 2,
+    });
+    await expect(packShards(await some(), { out, maxCount: 1 })).rejects.toThrow(
+      /2 samples were left out of these shards, memory\/1\.jpg first: use --on-error skip again/,
+    );
+  });
+
   it('are an error when nothing is left', async () => {
     const none = memoryDataset([Buffer.alloc(0)], 3);
     await expect(packShards(none, { out, onError: 'skip' })).rejects.toThrow(/no sample can be read/);
