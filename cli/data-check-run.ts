@@ -13,7 +13,12 @@ export async function runDataCheckCommand(
   { split, concurrency, cacheDir, cacheLimit }: DataCheckOptions,
   output: Output,
 ): Promise<void> {
-  const data = await openDataset(source, { split, cacheDir, cacheLimit, ...showDownloads(output), notice: (line) => output.info(line) });
+  const data = await openDataset(source, {
+    split,
+    cacheDir,
+    cacheLimit,
+    notice: (line) => output.info(line),
+  });
   const stop = new StopSignal(output);
   const progress = output.progress('checking', data.length);
   const report = await checkDataset(data, {

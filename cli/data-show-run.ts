@@ -11,12 +11,17 @@ export async function runDataShowCommand(
   options: DataShowOptions,
   output: Output,
 ): Promise<void> {
-  const { samples, views, epoch, seed, split, model } = options;
+  const { samples, views, epoch, seed, split, model, cacheDir, cacheLimit } = options;
   const given = Object.entries(options).filter(
     ([key, value]) => (SHOWN as string[]).includes(key) && value !== undefined,
   );
   const config = mergeConfig(flagLayer({ model, data: source, ...Object.fromEntries(given) }));
-  const data = await openDataset(source, { split, notice: (line) => output.info(line) });
+  const data = await openDataset(source, {
+    split,
+    cacheDir,
+    cacheLimit,
+    notice: (line) => output.info(line),
+  });
   const images = modelDataConfig(resolveModel(model, { imgSize: config.inputSize }));
   const count = Math.min(samples, data.length);
   const indices = Array.from({ length: count }, (_, i) => Math.floor((i * data.length) / count));

@@ -1,15 +1,16 @@
 import { Option, type Command } from 'commander';
 import { runConfigSchema, type RunConfigKey } from '../src/train/config.js';
+import { addCacheOptions, type CacheOptions } from './shared/cache-options.js';
 import { addOutputOptions, integer, type OutputOptions } from './shared/options.js';
 import { Output } from './shared/output.js';
 import { optionsOf } from './train.js';
 
-export interface DataCheckOptions extends OutputOptions {
+export interface DataCheckOptions extends OutputOptions, CacheOptions {
   split?: 'train' | 'val';
   concurrency: number;
 }
 
-export interface DataShowOptions extends OutputOptions {
+export interface DataShowOptions extends OutputOptions, CacheOptions {
   output: string;
   split?: 'train' | 'val';
   samples: number;
@@ -34,15 +35,17 @@ const splitOption = (): Option =>
 export function registerDataCommand(program: Command): void {
   const data = program.command('data').summary('look at a source of images: check, show');
   addOutputOptions(
-    data
-      .command('check')
-      .summary('read and decode every image once')
-      .description(
-        'Reads and decodes every image once: counts, sizes, broken files, class balance, duplicates. Exit code 1 when something is broken.',
-      )
-      .argument('<source>', 'class folders, shards, TFRecord or parquet files, …')
-      .addOption(splitOption())
-      .option('--concurrency <n>', 'images read and decoded at the same time', integer(1, 1024), 16),
+    addCacheOptions(
+      data
+        .command('check')
+        .summary('read and decode every image once')
+        .description(
+          'Reads and decodes every image once: counts, sizes, broken files, class balance, duplicates. Exit code 1 when something is broken.',
+        )
+        .argument('<source>', 'class folders, shards, TFRecord or parquet files, …')
+        .addOption(splitOption())
+        .option('--concurrency <n>', 'images read and decoded at the same time', integer(1, 1024), 16),
+    ),
   ).action(async (source: string, options: DataCheckOptions) => {
     const { runDataCheckCommand } = await import('./data-check-run.js');
     await runDataCheckCommand(source, options, new Output(options));
@@ -63,7 +66,7 @@ export function registerDataCommand(program: Command): void {
     .option('--seed <n>', 'seed of every random choice', integer(0, 0xffffffff), 0)
     .option('--model <name>', 'model whose preprocessing is shown', 'recnext_m0');
   for (const key of SHOWN) for (const option of optionsOf(key)) show.addOption(option);
-  addOutputOptions(show).action(async (source: string, options: DataShowOptions) => {
+  addOutputOptions(addCacheOptions(show)).action(async (source: string, options: DataShowOptions) => {
     const { runDataShowCommand } = await import('./data-show-run.js');
     await runDataShowCommand(source, options, new Output(options));
   });

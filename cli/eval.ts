@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { addCacheOptions, type CacheOptions } from './shared/cache-options.js';
 import { addClassifierOptions, type ClassifierCommandOptions } from './shared/classifier-options.js';
 import {
   addComputeOptions,
@@ -11,7 +12,7 @@ import { Output } from './shared/output.js';
 import { addPreprocessingOptions, type PreprocessingOptions } from './shared/preprocessing-options.js';
 
 export interface EvalCommandOptions
-  extends ComputeOptions, ClassifierCommandOptions, WorkersOption, PreprocessingOptions {
+  extends ComputeOptions, ClassifierCommandOptions, WorkersOption, PreprocessingOptions, CacheOptions {
   data: string;
   batchSize: number;
   perClass?: string;
@@ -30,10 +31,10 @@ export function registerEvalCommand(program: Command): void {
       '--per-class <file>',
       'write how each class does, and what it is taken for (JSON, for `recnext report`)',
     );
-  addComputeOptions(addWorkersOption(addPreprocessingOptions(addClassifierOptions(command)))).action(
-    async (options: EvalCommandOptions) => {
-      const { runEvalCommand } = await import('./eval-run.js');
-      await runEvalCommand(options, new Output(options));
-    },
-  );
+  addComputeOptions(
+    addWorkersOption(addCacheOptions(addPreprocessingOptions(addClassifierOptions(command)))),
+  ).action(async (options: EvalCommandOptions) => {
+    const { runEvalCommand } = await import('./eval-run.js');
+    await runEvalCommand(options, new Output(options));
+  });
 }

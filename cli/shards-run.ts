@@ -6,10 +6,15 @@ import type { ShardsCommandOptions } from './shards.js';
 
 export async function runShardsCommand(
   source: string,
-  { split, shuffle, seed, ...options }: ShardsCommandOptions,
+  { split, shuffle, seed, cacheDir, cacheLimit, ...options }: ShardsCommandOptions,
   output: Output,
 ): Promise<void> {
-  const data = await openDataset(source, { split, notice: (line) => output.info(line) });
+  const data = await openDataset(source, {
+    split,
+    cacheDir,
+    cacheLimit,
+    notice: (line) => output.info(line),
+  });
   const stop = new StopSignal(output);
   const progress = output.progress('packing', data.length);
   try {

@@ -1,8 +1,9 @@
-import { InvalidArgumentError, Option, type Command } from 'commander';
+import { Option, type Command } from 'commander';
+import { addCacheOptions, byteSize, type CacheOptions } from './shared/cache-options.js';
 import { addOutputOptions, integer, type OutputOptions } from './shared/options.js';
 import { Output } from './shared/output.js';
 
-export interface ShardsCommandOptions extends OutputOptions {
+export interface ShardsCommandOptions extends OutputOptions, CacheOptions {
   out: string;
   split?: 'train' | 'val';
   maxCount: number;
@@ -45,18 +46,8 @@ export function registerShardsCommand(program: Command): void {
         .default('fail'),
     )
     .option('--concurrency <n>', 'images read and encoded at the same time', integer(1, 1024), 16);
-  addOutputOptions(command).action(async (source: string, options: ShardsCommandOptions) => {
+  addOutputOptions(addCacheOptions(command)).action(async (source: string, options: ShardsCommandOptions) => {
     const { runShardsCommand } = await import('./shards-run.js');
     await runShardsCommand(source, options, new Output(options));
   });
-}
-
-const UNITS = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
-
-/** Parses a number of bytes for commander: `1000000`, `512M`, `1.5G`. */
-function byteSize(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)([KMGT]?)(?:i?B)?$/i.exec(text.trim());
-  const bytes = match && Math.floor(Number(match[1]) * UNITS[match[2]!.toUpperCase() as keyof typeof UNITS]);
-  if (!bytes) throw new InvalidArgumentError(`expected a number of bytes, as 512M or 1G, found "${text}".`);
-  return bytes;
 }

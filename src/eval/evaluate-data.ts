@@ -20,6 +20,9 @@ export interface EvaluateDataOptions extends ClassifierOptions {
   readonly batchSize: number;
   /** Threads that decode the images; 0: the calling one. Default: by the processors. */
   readonly workers?: number;
+  /** Where data that must be fetched are kept, and how many bytes of them (see `openDataset`). */
+  readonly cacheDir?: string;
+  readonly cacheLimit?: number;
   /** How images are brought to the input, where it isn't to be as the model has it. */
   readonly interpolation?: DataConfig['interpolation'];
   readonly cropPct?: number;
@@ -70,7 +73,15 @@ export async function evaluateData(
     [...notes, smallInputNotice(model)].forEach((note) => note !== undefined && hooks.notice?.(note));
     const data =
       typeof options.data === 'string'
-        ? await openDataset(options.data, { split: 'val', numClasses: model.numClasses })
+        ? await openDataset(options.data, {
+            split: 'val',
+            numClasses: model.numClasses,
+            cacheDir: options.cacheDir,
+            cacheLimit: options.cacheLimit,
+            notice: hooks.notice,
+            signal: hooks.signal,
+            timing: hooks.timing,
+          })
         : options.data;
     if (data.numClasses !== model.numClasses)
       throw new UserError(

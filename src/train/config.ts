@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { BYTE_SIZE } from '../data/byte-size.js';
 
 /** Topics under which `recnext train --help` lists the options. */
 export type OptionGroup =
@@ -56,6 +57,18 @@ export const runConfigSchema = z.strictObject({
     'Model and data',
     'threads that decode and augment images, 0: the main one; they change nothing but the speed (default: by the processors)',
     whole(0).max(256).optional(),
+  ),
+  cacheDir: about(
+    'Model and data',
+    'folder for shards that are fetched, and lists of samples (default: RECNEXT_CACHE)',
+    text.optional(),
+    'folder',
+  ),
+  cacheLimit: about(
+    'Model and data',
+    'what fetched shards may take there, as 200G (default: 50 GB)',
+    z.string().regex(BYTE_SIZE, 'expected a number of bytes, as 512M or 200G').optional(),
+    'bytes',
   ),
   onError: about(
     'Model and data',

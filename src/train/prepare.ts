@@ -36,8 +36,8 @@ export async function prepareRun(
   hooks: PrepareHooks,
 ): Promise<PreparedRun> {
   const { notice, leaveOut } = hooks;
-  const data = await openTraining(config, leaveOut);
-  const val = await openValidation(config, data, notice, leaveOut);
+  const data = await openTraining(config, leaveOut, fetching(hooks));
+  const val = await openValidation(config, data, notice, leaveOut, fetching(hooks));
   const model = await studentOf(config, data.numClasses, checkpoint, hooks);
   // Before a folder is made: throws for names that the model does not have.
   freeze(model, config.freeze);

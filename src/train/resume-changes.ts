@@ -9,6 +9,8 @@ const MAY_CHANGE: readonly RunConfigKey[] = [
   'teacherPath',
   'workers',
   'onError',
+  'cacheDir',
+  'cacheLimit',
   'saveFreq',
   'saveSteps',
   'checkpointHist',

@@ -1,3 +1,4 @@
+import { parseByteSize } from '../data/byte-size.js';
 import {
   createLoader,
   evalTransform,
@@ -12,6 +13,7 @@ import {
 import { UserError } from '../errors.js';
 import { requireSameClasses } from '../eval/classes.js';
 import type { DataConfig } from '../models/index.js';
+import type { FetchOptions } from '../runtime/fetch/fetch-options.js';
 import type { RunConfig } from './config.js';
 import { firstBatches } from './overfit.js';
 import { holdOut, without } from './hold-out.js';
@@ -24,9 +26,20 @@ const EVAL_BATCH = 1.5;
 export type LeftOut = ReadonlySet<string>;
 
 /** Opens `--data`. Throws UserError for data that no classifier can be trained on. */
-export async function openTraining(config: RunConfig, leaveOut: LeftOut = new Set()): Promise<Dataset> {
+export async function openTraining(
+  config: RunConfig,
+  leaveOut: LeftOut = new Set(),
+  hooks: FetchOptions = {},
+): Promise<Dataset> {
   const all = without(
-    await openDataset(config.data, { split: 'train', numClasses: config.numClasses }),
+    await openDataset(config.data, {
+      ...hooks,
+      ...cacheOf(config),
+      split: 'train',
+      numClasses: config.numClasses,
+      // A shard that is left out must be told of.
+      onBroken: hooks.notice ? config.onError : 'fail',
+    }),
     leaveOut,
   );
   const data = isHeldOut(config, all) ? holdOut(all, config.valSplit).train : all;
@@ -39,6 +52,10 @@ export async function openTraining(config: RunConfig, leaveOut: LeftOut = new Se
       `${data.source} has ${data.numClasses} class: a classifier needs two or more to tell apart.`,
     );
   return data;
+}
+
+function cacheOf({ cacheDir, cacheLimit }: RunConfig): { cacheDir?: string; cacheLimit?: number } {
+  return { cacheDir, cacheLimit: cacheLimit === undefined ? undefined : parseByteSize(cacheLimit) };
 }
 
 /** Whether the validation images are a share of the training images. */
@@ -57,8 +74,15 @@ export async function openValidation(
   data: Pick<Dataset, 'source'> & Partial<Pick<Dataset, 'classes' | 'numClasses'>>,
   notice: (line: string) => void,
   leaveOut: LeftOut = new Set(),
+  hooks: FetchOptions = {},
 ): Promise<Dataset | undefined> {
-  const options = { split: 'val', numClasses: data.numClasses } as const;
+  const options = {
+    ...hooks,
+    ...cacheOf(config),
+    notice,
+    split: 'val',
+    numClasses: data.numClasses,
+  } as const;
   const val = without(await openDataset(config.val ?? config.data, options), leaveOut);
   if (isHeldOut(config, val)) return holdOut(val, config.valSplit).val;
   if (config.val === undefined && val.split === undefined) {

@@ -15,7 +15,7 @@ import { expandPattern, isPattern } from './patterns.js';
 import type { CacheOptions } from './remote/open-remote.js';
 import type { SourceContext } from './source-context.js';
 
-export interface OpenDatasetOptions extends FetchOptions {
+export interface OpenDatasetOptions extends Pick<FetchOptions, 'notice' | 'signal' | 'timing'> {
   /** Which split to take where the source has several; sources without splits are taken whole (`Dataset.split` tells). */
   readonly split?: Split;
   /** How many classes the model has: data that have others are refused. */

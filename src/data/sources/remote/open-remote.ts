@@ -7,6 +7,7 @@ import type { Kind } from '../kinds.js';
 import { openPacked } from '../open-packed.js';
 import type { SourceContext } from '../source-context.js';
 import { chooseFiles, type Listing } from './listing.js';
+import { withManifest } from './manifest.js';
 import { remoteDataFiles } from './remote-data-file.js';
 import type { RemoteFile } from './remote-file.js';
 import { ShardCache } from './shard-cache.js';
@@ -29,11 +30,21 @@ export async function openRemote(
   context: SourceContext,
   options: FetchOptions & CacheOptions,
 ): Promise<Dataset> {
-  const { files, split } = await remoteFiles(scheme, address, kind, context.wanted, options);
-  const cache = new ShardCache(path.join(options.cacheDir, 'shards'), options.cacheLimit, options);
+  const { files: found, split } = await remoteFiles(scheme, address, kind, context.wanted, options);
+  const files = await withManifest(found);
+  const folder = path.join(options.cacheDir, 'shards');
+  const bytes = files.reduce((sum, { remote: { size } }) => sum + size, 0);
+  context.notice(
+    `${withoutSecrets(address)}: ${files.length} files, ${gigabytes(bytes)}; fetched into ${folder}, which may take ${gigabytes(options.cacheLimit)}`,
+  );
+  // Shards come in the background, many at a time: a line and a bar for each would drown everything else.
+  const { signal, timing } = options;
+  const cache = new ShardCache(folder, options.cacheLimit, { signal, timing });
   const source = withoutSecrets(address);
   return openPacked(remoteDataFiles(files, cache, options), kind, { ...context, source, split });
 }
+
+const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(2)} GB`;
 
 /** An address for messages: what signs or authorises it is left out. */
 function withoutSecrets(address: string): string {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -27,9 +28,13 @@ async function shards(count: number): Promise<void> {
 
 const open = (name: string, options: OpenDatasetOptions & { cacheDir: string }) =>
   openDataset(server.url + name, { timing, ...options });
+/** Shards and lists that were sent; what is not there is not among them. */
 const bodies = (): string[] =>
   server.requests
-    .filter(({ method, headers }) => method === 'GET' && headers.range !== 'bytes=0-0')
+    .filter(
+      ({ method, headers, path: asked }) =>
+        method === 'GET' && headers.range !== 'bytes=0-0' && server.files.has(asked),
+    )
     .map(({ path: asked }) => asked)
     .sort();
 const read = async (dataset: Awaited<ReturnType<typeof open>>, i: number): Promise<string> =>
@@ -58,9 +63,9 @@ describe('shards on the web', () => {
     await rm(path.join(cacheDir, 'shards'), { recursive: true });
     server.requests.length = 0;
     const dataset = await open('/s-{0..4}.tar', { cacheDir });
-    expect(bodies()).toEqual(['/classes.txt']);
+    expect(bodies()).toEqual([]);
     expect(await read(dataset, 0)).toBe(content(0));
-    await expect.poll(() => bodies()).toEqual(['/classes.txt', '/s-0.tar', '/s-1.tar', '/s-2.tar']);
+    await expect.poll(() => bodies()).toEqual(['/s-0.tar', '/s-1.tar', '/s-2.tar']);
     // All of them are whole before the folder is removed.
     await expect
       .poll(async () =>
@@ -167,6 +172,36 @@ describe('shards on the web', () => {
     expect((await open('/s-1.tar', { ...options, cacheDir: await folder() })).length).toBe(1);
     expect(lines).toContainEqual(expect.stringMatching(/s-1\.tar is not a tar: .* Fetching it again\./));
     server.validator = 'strong';
+  });
+
+  it('are held against the manifest beside them', async () => {
+    await shards(2);
+    const sha256 = (i: number): string =>
+      createHash('sha256')
+        .update(server.files.get(`/s-${i}.tar`)!)
+        .digest('hex');
+    const bytes = server.files.get('/s-0.tar')!.length;
+    const manifest = (second: object): void => {
+      const list = [0, 1].map((i) => ({ file: `s-${i}.tar`, bytes, samples: 1, sha256: sha256(i) }));
+      server.files.set(
+        '/s.manifest.json',
+        Buffer.from(JSON.stringify({ version: 1, shards: [list[0], { ...list[1], ...second }] })),
+      );
+    };
+    manifest({});
+    expect((await open('/s-{0..1}.tar', { cacheDir: await folder() })).length).toBe(2);
+    manifest({ sha256: 'f'.repeat(64) });
+    await expect(open('/s-{0..1}.tar', { cacheDir: await folder() })).rejects.toThrow(
+      /sent other bytes than it says, twice: expected sha256 f+/,
+    );
+    manifest({ bytes: 7 });
+    await expect(open('/s-{0..1}.tar', { cacheDir: await folder() })).rejects.toThrow(
+      `s-1.tar has ${bytes} bytes, its manifest says 7`,
+    );
+    server.files.set('/s.manifest.json', Buffer.from('{}'));
+    await expect(open('/s-{0..1}.tar', { cacheDir: await folder() })).rejects.toThrow(
+      's.manifest.json beside',
+    );
   });
 
   it('say what is wrong with the address', async () => {
