@@ -1,6 +1,6 @@
 import sharp, { type Sharp, type SharpOptions } from 'sharp';
 import { UsageError, UserError } from '../errors.js';
-import { imageFormat } from './image-format.js';
+import { imageFormat, jpegFrame } from './image-format.js';
 import type { RgbImage } from './rgb-image.js';
 import { decodeJpeg, turboJpeg } from './turbojpeg/index.js';
 
@@ -62,7 +62,10 @@ async function decodeWithSharp(bytes: Uint8Array, name: string): Promise<RgbImag
   // Pillow goes on after a decoder's warnings and fails where the data end too early: so does 'truncated'.
   const options: SharpOptions = { ignoreIcc: true, failOn: 'truncated', limitInputPixels: MAX_PIXELS };
   try {
-    const { space, hasAlpha } = await sharp(bytes, options).metadata();
+    // Asking first costs a tenth of a decoding, and of a JPEG in gray or RGB the answer is known.
+    const { space, hasAlpha } = isGrayOrRgbJpeg(bytes)
+      ? { space: undefined, hasAlpha: false }
+      : await sharp(bytes, options).metadata();
     const image = sharp(bytes, options);
     if (space === 'cmyk') {
       const { info, data } = await raw(image.pipelineColourspace('cmyk').toColourspace('cmyk'));
@@ -82,6 +85,11 @@ async function decodeWithSharp(bytes: Uint8Array, name: string): Promise<RgbImag
       { cause: error },
     );
   }
+}
+
+function isGrayOrRgbJpeg(bytes: Uint8Array): boolean {
+  const components = imageFormat(bytes) === 'jpg' ? jpegFrame(bytes)?.components : undefined;
+  return components === 1 || components === 3;
 }
 
 function raw(image: Sharp, depth: 'uchar' | 'ushort' = 'uchar') {

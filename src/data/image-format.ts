@@ -11,3 +11,24 @@ export function imageFormat(bytes: Uint8Array): ImageFormat | undefined {
   if (ascii(bytes, 0, 4) === 'RIFF' && ascii(bytes, 8, 12) === 'WEBP') return 'webp';
   return ascii(bytes, 0, 4) === 'GIF8' ? 'gif' : undefined;
 }
+
+/** What the first frame header of a JPEG says. */
+export interface JpegFrame {
+  /** The marker's second byte: 0xc0 baseline, 0xc1 extended, 0xc2 progressive, … */
+  readonly process: number;
+  /** Bits of a sample. */
+  readonly precision: number;
+  readonly components: number;
+}
+
+/** The first frame header of a JPEG; undefined where none is found. */
+export function jpegFrame(bytes: Uint8Array): JpegFrame | undefined {
+  for (let i = 2; i + 9 < bytes.length && bytes[i] === 0xff;) {
+    const marker = bytes[i + 1]!;
+    const isFrame = marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc;
+    if (isFrame) return { process: marker, precision: bytes[i + 4]!, components: bytes[i + 9]! };
+    // A fill byte, or a segment of this length.
+    i += marker === 0xff ? 1 : 2 + bytes[i + 2]! * 256 + bytes[i + 3]!;
+  }
+  return undefined;
+}

@@ -1,4 +1,5 @@
 import { isMainThread } from 'node:worker_threads';
+import { jpegFrame } from '../image-format.js';
 import type { RgbImage } from '../rgb-image.js';
 import { turboJpeg, type TurboJpeg } from './library.js';
 
@@ -70,13 +71,6 @@ function decompress(
 
 /** Whether the first frame header is of the baseline or progressive process at 8 bits: others decode differently from library to library. */
 function isOrdinary(bytes: Uint8Array): boolean {
-  for (let i = 2; i + 4 < bytes.length && bytes[i] === 0xff;) {
-    const marker = bytes[i + 1]!;
-    if (marker === 0xff)
-      i++; // a fill byte
-    else if (marker === 0xc0 || marker === 0xc2) return bytes[i + 4] === 8;
-    else if (marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8) return false;
-    else i += 2 + bytes[i + 2]! * 256 + bytes[i + 3]!;
-  }
-  return false;
+  const frame = jpegFrame(bytes);
+  return frame !== undefined && (frame.process === 0xc0 || frame.process === 0xc2) && frame.precision === 8;
 }
