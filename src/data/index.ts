@@ -4,6 +4,7 @@ export type { Dataset, Split } from './dataset.js';
 export { decodeImage, MAX_PIXELS } from './decode.js';
 export type { Interpolation } from './filters.js';
 export { createLoader, type LoadedBatch, type Loader, type LoaderOptions } from './loader.js';
+export { LoaderCursor, type LoaderState } from './loader-cursor.js';
 export { openDataset, type OpenDatasetOptions } from './sources/open-dataset.js';
 export {
   createMixing,

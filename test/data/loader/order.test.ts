@@ -4,6 +4,7 @@ import type { Dataset } from '../../../src/data/dataset.js';
 import {
   closeWorkers,
   createLoader,
+  LoaderCursor,
   repeatedAugmentationSampler,
   sequentialSampler,
   trainTransform,
@@ -102,6 +103,25 @@ describe('the order of batches', () => {
       for (let step = 0; step <= 6; step++)
         expect(await globalBatches({ workers }, epoch, step)).toEqual(expected[epoch]!.slice(step));
   });
+
+  it.each([0, 2])(
+    'is the same wherever a cursor is set, over the end of an epoch, with %i workers',
+    async (workers) => {
+      const all = [...expected[0]!, ...expected[1]!];
+      const cursor = new LoaderCursor(trainLoader({ workers }));
+      for (let at = 11; at >= 0; at--) {
+        await cursor.seek({ epoch: Math.floor(at / 6), step: at % 6 });
+        for (let i = at; i < Math.min(at + 3, 12); i++) {
+          expect(cursor.state()).toEqual({ epoch: Math.floor(i / 6), step: i % 6 });
+          expect(lines(await cursor.next())).toEqual(all[i]);
+        }
+      }
+      await cursor.seek({ epoch: 0, step: 6 });
+      expect(cursor.state()).toEqual({ epoch: 1, step: 0 });
+      await expect(cursor.seek({ epoch: 0, step: 7 })).rejects.toThrow(/a step of 0 to 6, found 0 and 7/);
+      await cursor.close();
+    },
+  );
 
   it.each([0, 2])('is the same from kept pixels, with %i workers', async (workers) => {
     const loader = trainLoader({ workers, cacheBytes: 2 ** 24 });
