@@ -1,5 +1,5 @@
 import { selectBackend, type BackendName } from '../../src/runtime/backend.js';
-import { chooseEngine, type EngineOptions } from '../../src/runtime/engines/choose.js';
+import { resolveEngine, type EngineOptions } from '../../src/runtime/engines/choose.js';
 import type { ComputeOptions } from './options.js';
 import type { Output } from './output.js';
 
@@ -22,12 +22,16 @@ export async function startCompute(
   const notice = (line: string) => output.info(line);
   // Somebody who names a backend wants that to compute.
   const wanted = purpose === 'layers' || (engine === 'auto' && backend !== 'auto') ? 'eager' : engine;
-  const chosen = await chooseEngine(wanted, purpose === 'training' ? 'training' : 'inference', notice);
+  const resolved = await resolveEngine(wanted, purpose === 'training' ? 'training' : 'inference', {
+    device,
+    threads,
+  });
+  const chosen = resolved.engine;
   // Beside a compiled graph TF.js only holds the weights.
   const name =
     chosen === 'eager'
       ? await selectBackend(backend, { device, threads, notice })
       : await selectBackend(backend === 'auto' ? 'cpu' : backend);
   output.info(chosen === 'eager' ? `backend: ${name}` : `engine: ${chosen}`);
-  return { backend: name, engine: { engine: chosen, device, threads } };
+  return { backend: name, engine: resolved };
 }

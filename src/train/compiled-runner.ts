@@ -39,10 +39,14 @@ export class CompiledRunner implements StepRunner {
 
   constructor(
     private readonly parts: StepParts,
-    private readonly options: RunnerOptions & { readonly session?: SessionOptions & LowerOptions },
+    private readonly options: RunnerOptions & {
+      readonly session?: SessionOptions & LowerOptions;
+      /** Of the session that evaluates. */
+      readonly evaluation?: SessionOptions & LowerOptions;
+    },
   ) {
     this.state = stepState(parts);
-    this.evaluation = new LiveTensorFlowEngine(parts.model, options.session ?? {});
+    this.evaluation = new LiveTensorFlowEngine(parts.model, options.evaluation ?? {});
   }
 
   async update(batches: readonly TrainBatch[], lr: number): Promise<BatchResult[]> {

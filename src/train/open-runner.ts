@@ -1,5 +1,5 @@
 import type { EngineOptions } from '../runtime/engines/choose.js';
-import { tensorFlowOptions } from '../runtime/engines/session-options.js';
+import { tensorFlowOptions, trainingOptions } from '../runtime/engines/session-options.js';
 import { CompiledRunner } from './compiled-runner.js';
 import type { StepParts } from './step.js';
 import { eagerRunner, type RunnerOptions, type StepRunner } from './step-runner.js';
@@ -11,5 +11,9 @@ export function openRunner(
   engine: EngineOptions = { engine: 'eager' },
 ): StepRunner {
   if (engine.engine !== 'tensorflow') return eagerRunner(parts, options);
-  return new CompiledRunner(parts, { ...options, session: tensorFlowOptions(engine) });
+  return new CompiledRunner(parts, {
+    ...options,
+    session: trainingOptions(engine),
+    evaluation: tensorFlowOptions(engine),
+  });
 }

@@ -1,5 +1,6 @@
 import { UsageError, UserError } from '../../errors.js';
-import { tensorflowVersion } from '../tensorflow/index.js';
+import { parseDevice } from '../device.js';
+import { opLibrary, tensorflowVersion } from '../tensorflow/index.js';
 import type { EngineName } from './engine.js';
 
 /** What executes models, and where. */
@@ -9,6 +10,8 @@ export interface EngineOptions {
   readonly device?: string;
   /** Threads of one operation; default: one a core. */
   readonly threads?: number;
+  /** Path of our own operations for TensorFlow, where they are built. */
+  readonly opLibrary?: string;
 }
 
 /**
@@ -36,4 +39,17 @@ export async function chooseEngine(
     notice(error.message);
     return 'eager';
   }
+}
+
+/** The engine with what it needs to know. Our own operations run on the CPU only. */
+export async function resolveEngine(
+  wanted: EngineName | 'auto',
+  purpose: 'training' | 'inference',
+  { device = 'cpu', threads }: Pick<EngineOptions, 'device' | 'threads'>,
+  notice?: (line: string) => void,
+): Promise<EngineOptions> {
+  const engine = await chooseEngine(wanted, purpose, notice);
+  if (engine !== 'tensorflow' || parseDevice(device).kind !== 'cpu') return { engine, device, threads };
+  const library = await opLibrary();
+  return { engine, device, threads, ...('path' in library && { opLibrary: library.path }) };
 }
