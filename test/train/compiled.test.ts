@@ -8,6 +8,7 @@ import { ModelEma } from '../../src/train/ema.js';
 import type { StepParts } from '../../src/train/step.js';
 import { stepState } from '../../src/train/step-state.js';
 import { eagerRunner, type StepRunner, type TrainBatch } from '../../src/train/step-runner.js';
+import { builtOpLibrary, canBuildOps, NO_OPS } from '../helpers/op-library.js';
 import { describeTensorFlow } from '../helpers/tensorflow.js';
 import { syntheticImages } from '../helpers/images.js';
 
@@ -110,6 +111,14 @@ describeTensorFlow('the compiled step', () => {
       const apart = wanted!.sub(found!).abs().mean().dataSync()[0]!;
       if (variable.size > 1000) expect(apart / length).toBeLessThan(0.02);
     }
+  });
+
+  it.skipIf(!canBuildOps)(`gives the same losses with our own operations${NO_OPS}`, async () => {
+    const of: Case = { model: 'recnext_m0', distil: true };
+    const wanted = await losses(compiled(parts(of)), 4);
+    const own = { opLibrary: await builtOpLibrary(), nativeOps: true, graphOptimizer: 'off' } as const;
+    const found = await losses(compiled(parts(of), { session: own }), 4);
+    found.forEach((loss, i) => expect(Math.abs(loss / wanted[i]! - 1)).toBeLessThan(2e-6));
   });
 
   it('goes on bit by bit from a state that was read and set again', async () => {

@@ -2,6 +2,7 @@ import type { ImageModel } from '../../models/image-model.js';
 import type { EngineOptions } from './choose.js';
 import { eagerEngine } from './eager.js';
 import type { InferenceEngine } from './engine.js';
+import { OnnxEngine } from './onnx.js';
 import { tensorFlowOptions } from './session-options.js';
 import { TensorFlowEngine } from './tensorflow.js';
 
@@ -16,6 +17,6 @@ export async function openEngine(
     case 'tensorflow':
       return TensorFlowEngine.open(model, tensorFlowOptions(options));
     case 'onnx':
-      throw new Error('the onnx engine is not there yet');
+      return OnnxEngine.open(model, options);
   }
 }

@@ -1,0 +1,64 @@
+import { writeOnnx } from '../../graph/emit/onnx/write-onnx.js';
+import { forwardGraph } from '../../graph/forward-graph.js';
+import type { HostValue } from '../../graph/host-value.js';
+import { prepareInference } from '../../graph/passes/index.js';
+import type { ImageModel } from '../../models/image-model.js';
+import { OnnxSession, type OnnxSessionOptions } from '../onnx/index.js';
+import type { ImagesShape, InferenceEngine } from './engine.js';
+import { hostWeights } from './weights.js';
+
+/**
+ * Runs a model in onnxruntime on our own ONNX export, its weights frozen as they are now. Compiled once for each size of image, for any batch.
+ *
+ * @throws UserError where onnxruntime is not installed
+ */
+export class OnnxEngine implements InferenceEngine {
+  readonly engine = 'onnx';
+  private readonly sessions = new Map<string, Promise<OnnxSession>>();
+
+  private constructor(
+    private readonly model: ImageModel,
+    private readonly weights: ReadonlyMap<string, HostValue>,
+    private readonly options: OnnxSessionOptions,
+  ) {}
+
+  static async open(model: ImageModel, options: OnnxSessionOptions = {}): Promise<OnnxEngine> {
+    const engine = new OnnxEngine(model, await hostWeights(model), options);
+    const [, height, width] = model.dataConfig.inputSize;
+    // What doesn't work shows here, not at the first image.
+    await engine.session(height, width);
+    return engine;
+  }
+
+  get numClasses(): number {
+    return this.model.numClasses;
+  }
+
+  async logits(images: Float32Array, shape: ImagesShape): Promise<Float32Array> {
+    const session = await this.session(shape[1], shape[2]);
+    return session.run(images, shape);
+  }
+
+  dispose(): void {
+    for (const session of this.sessions.values())
+      session
+        .then((open) => open.dispose())
+        // One that never opened has nothing to give back.
+        .catch(() => undefined);
+    this.sessions.clear();
+  }
+
+  private session(height: number, width: number): Promise<OnnxSession> {
+    const key = `${height}x${width}`;
+    let session = this.sessions.get(key);
+    if (session === undefined) this.sessions.set(key, (session = this.open(height, width)));
+    return session;
+  }
+
+  private open(height: number, width: number): Promise<OnnxSession> {
+    const graph = prepareInference(forwardGraph(this.model, { height, width }));
+    // Images come as they lie in TF.js: the model itself turns them.
+    const model = writeOnnx(graph, { weights: this.weights, images: 'nhwc' });
+    return OnnxSession.open(model, this.options);
+  }
+}

@@ -1,0 +1,2 @@
+export { loadOnnxRuntime, onnxRuntimeVersion } from './library.js';
+export { OnnxSession, type OnnxSessionOptions } from './session.js';

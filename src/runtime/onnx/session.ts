@@ -1,0 +1,65 @@
+import type * as ort from 'onnxruntime-node';
+import { UserError } from '../../errors.js';
+import { parseDevice } from '../device.js';
+import { loadOnnxRuntime, type OnnxRuntime } from './library.js';
+
+export interface OnnxSessionOptions {
+  /** Threads of one operation; default: onnxruntime's own choice, one a core. */
+  readonly threads?: number;
+  /** `cpu` (default), `gpu` or `gpu:N` (CUDA). */
+  readonly device?: string;
+}
+
+/** An ONNX model of one input and one output, both float32, ready to run. */
+export class OnnxSession {
+  private constructor(
+    private readonly runtime: OnnxRuntime,
+    private readonly session: ort.InferenceSession,
+  ) {}
+
+  /**
+   * @param model bytes of an `.onnx` file
+   * @throws UserError where onnxruntime is missing, or doesn't take the model or the device
+   */
+  static async open(model: Uint8Array, { threads, device = 'cpu' }: OnnxSessionOptions = {}): Promise<OnnxSession> {
+    const runtime = await loadOnnxRuntime();
+    const options: ort.InferenceSession.SessionOptions = {
+      executionProviders: [provider(device)],
+      // Warnings about nodes that run on the CPU are no news to anyone.
+      logSeverityLevel: 3,
+      ...(threads !== undefined && { intraOpNumThreads: threads }),
+    };
+    try {
+      return new OnnxSession(runtime, await runtime.InferenceSession.create(model, options));
+    } catch (error) {
+      const [line] = (error as Error).message.split('\n');
+      throw new UserError(
+        `onnxruntime does not open the model on ${device}: ${line}${device === 'cpu' ? '' : '. Use --device cpu, or --engine tensorflow'}`,
+        { cause: error },
+      );
+    }
+  }
+
+  /**
+   * Runs the model.
+   *
+   * @param data row-major; read where it lies, so leave it unchanged until the result is there
+   * @returns the values of the output, memory of its own
+   */
+  async run(data: Float32Array, shape: readonly number[]): Promise<Float32Array> {
+    const { session, runtime } = this;
+    const [input, output] = [session.inputNames[0]!, session.outputNames[0]!];
+    const results = await session.run({ [input]: new runtime.Tensor('float32', data, shape) });
+    return results[output]!.data as Float32Array;
+  }
+
+  /** Gives its memory back. Runs that are under way must have ended. */
+  async dispose(): Promise<void> {
+    await this.session.release();
+  }
+}
+
+function provider(device: string): ort.InferenceSession.ExecutionProviderConfig {
+  const parsed = parseDevice(device);
+  return parsed.kind === 'cpu' ? 'cpu' : { name: 'cuda', deviceId: parsed.index ?? 0 };
+}
