@@ -135,7 +135,7 @@ describeBackends(['node'], 'train, eval and predict', (backend) => {
     ['a resume of nothing', () => ['train', '--resume', data], 1, /no run to resume/],
     ['a teacher without weights', () => ['train', '--model', 'recnext_m0', '--data', data, '--teacher-model', 'recnext_m1'], 2, /needs its weights: give them with --teacher-path/],
     ['a misspelt option', () => ['train', '--learning-rat', 3], 2, /unknown option '--learning-rat'/],
-    ['an engine that is not there', () => ['eval', '--data', data, '--weights', teacher, '--engine', 'onnx'], 2, /--engine onnx is not part of this version/],
+    ['an engine that does not train', () => ['train', '--model', 'recnext_m0', '--data', data, '--engine', 'onnx'], 2, /--engine onnx runs models, it does not train them/],
   ])('refuses %s', async (_title, args, code, message) => {
     const result = await runCli(...args(), '--backend', backend, '--quiet');
     expect(result.code, result.stderr).toBe(code);

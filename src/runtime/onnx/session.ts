@@ -21,7 +21,10 @@ export class OnnxSession {
    * @param model bytes of an `.onnx` file
    * @throws UserError where onnxruntime is missing, or doesn't take the model or the device
    */
-  static async open(model: Uint8Array, { threads, device = 'cpu' }: OnnxSessionOptions = {}): Promise<OnnxSession> {
+  static async open(
+    model: Uint8Array,
+    { threads, device = 'cpu' }: OnnxSessionOptions = {},
+  ): Promise<OnnxSession> {
     const runtime = await loadOnnxRuntime();
     const options: ort.InferenceSession.SessionOptions = {
       executionProviders: [provider(device)],
