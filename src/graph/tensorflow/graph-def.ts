@@ -39,7 +39,12 @@ const root = protobuf.Root.fromJSON({
         tensor: { type: 'TensorProto', id: 8 },
       },
       nested: {
-        ListValue: { fields: { i: { rule: 'repeated', type: 'int64', id: 3 } } },
+        ListValue: {
+          fields: {
+            s: { rule: 'repeated', type: 'bytes', id: 2 },
+            i: { rule: 'repeated', type: 'int64', id: 3 },
+          },
+        },
       },
     },
     TensorShapeProto: {
@@ -81,9 +86,14 @@ function attrValue(attr: NodeAttr): Record<string, unknown> {
   if ('ints' in attr) return { list: { i: attr.ints } };
   if ('float' in attr) return { f: attr.float };
   if ('bool' in attr) return { b: attr.bool };
-  if ('text' in attr) return { s: new TextEncoder().encode(attr.text) };
+  if ('text' in attr) return { s: utf8(attr.text) };
+  if ('texts' in attr) return { list: { s: attr.texts.map(utf8) } };
   if ('shape' in attr) return { shape: shapeMessage(attr.shape) };
   return { tensor: tensorMessage(attr.tensor) };
+}
+
+function utf8(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
 }
 
 function shapeMessage(shape: readonly number[]): Record<string, unknown> {

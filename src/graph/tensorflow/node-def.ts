@@ -8,6 +8,7 @@ export type NodeAttr =
   | { readonly float: number }
   | { readonly bool: boolean }
   | { readonly text: string }
+  | { readonly texts: readonly string[] }
   | { readonly shape: readonly number[] }
   | { readonly tensor: HostValue };
 
