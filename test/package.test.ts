@@ -42,13 +42,20 @@ describe('the package', () => {
   it('holds the program and its papers, and nothing else', () => {
     const unexpected = files.filter(
       (path) =>
-        !/^(dist\/(cli|src)\/.+\.(js|d\.ts)|docs\/.+\.md|README\.md|CHANGELOG\.md|LICENSE|package\.json)$/.test(
+        !/^(dist\/(cli|src)\/.+\.(js|d\.ts)|native\/.+\.(cc|h)|presets\/.+\.yaml|docs\/.+\.md|README\.md|CHANGELOG\.md|LICENSE|package\.json)$/.test(
           path,
         ),
     );
     expect(unexpected).toEqual([]);
     expect(files).toEqual(
-      expect.arrayContaining(['dist/cli/main.js', 'dist/src/index.js', 'dist/src/index.d.ts', 'LICENSE']),
+      expect.arrayContaining([
+        'dist/cli/main.js',
+        'dist/src/index.js',
+        'dist/src/index.d.ts',
+        'LICENSE',
+        'native/gelu.cc',
+        'presets/cpu-small.yaml',
+      ]),
     );
   });
 
