@@ -1,12 +1,14 @@
 import { convertCheckpoint, type ConvertResult } from '../src/convert/convert.js';
+import { isGraphTarget } from '../src/convert/targets.js';
 import { readClassNames } from '../src/eval/class-names.js';
 import type { ConvertCommandOptions } from './convert.js';
 import { showDownloads } from './shared/download-progress.js';
 import type { Output } from './shared/output.js';
 
 export async function convert(file: string, options: ConvertCommandOptions, output: Output): Promise<void> {
-  // Only the comparison computes: without it TF.js is not even loaded.
-  if (options.verify) await (await import('./shared/compute.js')).startCompute(options, output, 'layers');
+  // Only comparing and tracing need TF.js: without them it is not even loaded.
+  if (options.verify || isGraphTarget(options.to))
+    await (await import('./shared/compute.js')).startCompute(options, output, 'layers');
   const result = await convertCheckpoint({
     weights: file,
     model: options.model,

@@ -1,4 +1,5 @@
 import { Option, type Command } from 'commander';
+import { TARGET_TRAITS, TARGETS, type Target } from '../src/convert/targets.js';
 import { addComputeOptions, integer, number, type ComputeOptions } from './shared/options.js';
 import { Output } from './shared/output.js';
 
@@ -6,7 +7,7 @@ interface ConvertCommandOptions extends ComputeOptions {
   model?: string;
   output: string;
   fuse?: 'full' | 'reference';
-  to: 'layers' | 'safetensors' | 'pth' | 'hub';
+  to: Target;
   which?: string;
   quantize?: 'float16' | 'bfloat16' | 'uint8' | 'uint16';
   shardSize?: number;
@@ -22,7 +23,8 @@ export function registerConvertCommand(program: Command): void {
     .summary('a checkpoint into another form, batch norms folded on request')
     .description(
       'Reads a checkpoint (PyTorch .pth or .pt, TorchScript, safetensors, a timm-style folder, a TF.js LayersModel), found out by its ' +
-        'content, and writes it in another form. What was written is compared with what was read on a random image.',
+        'content, and writes it in another form. What was written is compared with what was read on a random image, where its runtime is installed. ' +
+        'Graphs (GraphModel, SavedModel, ONNX, Core ML) are for inference only: their batch norms are folded in any case.',
     )
     .argument('<file>', 'checkpoint file or folder, hf://owner/repo or https://…')
     .requiredOption('-o, --output <dir>', 'folder to write')
@@ -35,9 +37,9 @@ export function registerConvertCommand(program: Command): void {
     .addOption(
       new Option(
         '--to <form>',
-        'what to write: a TF.js LayersModel, safetensors with config.json, or a PyTorch file',
+        `what to write: ${TARGETS.map((to) => `${to}: ${TARGET_TRAITS[to].is}`).join('; ')}`,
       )
-        .choices(['layers', 'safetensors', 'pth', 'hub'])
+        .choices(TARGETS)
         .default('layers'),
     )
     .option(
@@ -47,10 +49,10 @@ export function registerConvertCommand(program: Command): void {
     .addOption(
       new Option(
         '--quantize <type>',
-        'store the weights in fewer bytes: float16; uint8 or uint16 (LayersModel); bfloat16 (safetensors, pth)',
+        'store the weights in fewer bytes: float16 (all but savedmodel); uint8 or uint16 (layers, hub, graph); bfloat16 (safetensors, pth)',
       ).choices(['float16', 'bfloat16', 'uint8', 'uint16']),
     )
-    .option('--shard-size <mb>', 'largest weight file of a LayersModel, MB (default: 4)', number(0.001, 1e6))
+    .option('--shard-size <mb>', 'largest weight file of a TF.js model, MB (default: 4)', number(0.001, 1e6))
     .option('--no-verify', 'do not compare what was written with what was read (faster, less memory)')
     .option('--num-classes <n>', 'another number of classes: a fresh head; 0: none', integer(0, 1e6))
     .option('--input-size <n>', 'side of the image the model is for, pixels', integer(1, 65536))

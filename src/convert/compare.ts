@@ -1,8 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../errors.js';
 import type { RecNext, RegNet } from '../models/index.js';
+import type { ImagesShape } from '../runtime/engines/engine.js';
 import { builtFrom, loadModel } from './load-weights.js';
 import type { ReadModel } from './read-model.js';
+import { runExport, type Images, type RunnableTarget } from './run-export.js';
 
 export interface Difference {
   readonly abs: number;
@@ -14,12 +16,20 @@ export interface Difference {
 const LIMIT = 1e-3;
 const SEED = 1;
 
-/** Logits of the weights that were read, on a random image. */
-export function referenceLogits(read: ReadModel): Float32Array {
+/** What the weights that were read give for a random image. */
+export interface Reference {
+  readonly images: Images;
+  readonly logits: Float32Array;
+}
+
+export function referenceLogits(read: ReadModel): Reference {
   const model = builtFrom(read);
-  const logits = logitsOf(model);
+  const [channels, height, width] = model.dataConfig.inputSize;
+  const shape = [1, height, width, channels] as const;
+  const images = { data: randomImage(shape), shape };
+  const logits = logitsOf(model, images);
   model.dispose();
-  return logits;
+  return { images, logits };
 }
 
 /**
@@ -30,13 +40,28 @@ export function referenceLogits(read: ReadModel): Float32Array {
  */
 export async function compareWithWritten(
   name: string,
-  expected: Float32Array,
+  reference: Reference,
   folder: string,
   exact: boolean,
 ): Promise<Difference> {
   const { model } = await loadModel({ weights: folder });
-  const found = logitsOf(model);
+  const found = logitsOf(model, reference.images);
   model.dispose();
+  return difference(name, reference.logits, found, exact);
+}
+
+/** The same of a model that was exported for another runtime, run there. */
+export async function compareWithExport(
+  name: string,
+  { images, logits }: Reference,
+  folder: string,
+  to: RunnableTarget,
+  exact: boolean,
+): Promise<Difference> {
+  return difference(name, logits, await runExport(folder, to, images), exact);
+}
+
+function difference(name: string, expected: Float32Array, found: Float32Array, exact: boolean): Difference {
   const largest = expected.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
   const abs = expected.reduce((max, value, i) => Math.max(max, Math.abs(value - found[i]!)), 0);
   const rel = largest === 0 ? abs : abs / largest;
@@ -48,10 +73,10 @@ export async function compareWithWritten(
   return { abs, rel };
 }
 
-function logitsOf(model: RecNext | RegNet): Float32Array {
-  const [channels, height, width] = model.dataConfig.inputSize;
-  return tf.tidy(() => {
-    const image = tf.randomNormal<tf.Rank.R4>([1, height, width, channels], 0, 1, 'float32', SEED);
-    return model.forward(image).dataSync<'float32'>();
-  });
+function randomImage(shape: ImagesShape): Float32Array {
+  return tf.tidy(() => tf.randomNormal([...shape], 0, 1, 'float32', SEED).dataSync<'float32'>());
+}
+
+function logitsOf(model: RecNext | RegNet, { data, shape }: Images): Float32Array {
+  return tf.tidy(() => model.forward(tf.tensor4d(data, [...shape])).dataSync<'float32'>());
 }

@@ -10,30 +10,32 @@ import { writeFileAtomic, writeFileOfFolder } from '../runtime/files.js';
 import { writeFolder } from '../runtime/write-folder.js';
 import type { Difference } from './compare.js';
 import { writeSafetensors, writeTorch } from './files.js';
-import { layersModelFiles, type HostModel, type ModelFile } from './layers-model.js';
-import { readModel, type LoadOptions } from './read-model.js';
+import { layersModelFiles, type HostModel } from './layers-model.js';
+import { readModel, type LoadOptions, type ReadModel } from './read-model.js';
+import { isGraphTarget, TARGETS, TARGET_TRAITS, type Target } from './targets.js';
 import { HALF_TYPES, narrow, type HalfType } from './write/half-precision.js';
 import { QUANTIZATIONS, type Quantization } from './write/quantize.js';
+import type { ModelFile } from './write/shards.js';
 import { timmConfig } from './write/timm-config.js';
-
-export const TARGETS = ['layers', 'safetensors', 'pth', 'hub'] as const;
-export type Target = (typeof TARGETS)[number];
 
 export interface ConvertOptions extends LoadOptions {
   /** Folder to write. */
   output: string;
-  /** Default `layers`: a TF.js LayersModel. `hub`: safetensors, a fused LayersModel and a model card, ready to upload. */
+  /**
+   * Default `layers`: a TF.js LayersModel. `hub`: safetensors, a fused LayersModel and a model card, ready to upload. `graph`,
+   * `savedmodel`, `onnx` and `coreml` are for inference only: their batch norms are folded in any case.
+   */
   to?: Target;
   /** Fold batch norms: all of them (`full`) or as the reference does. Default: leave them. */
   fuse?: 'full' | 'reference';
   /**
-   * Store weights in fewer bytes: `float16`, `uint8`, `uint16` in a LayersModel; `float16`, `bfloat16` in safetensors and
-   * PyTorch files. Default: float32.
+   * Store weights in fewer bytes: `float16`, `uint8`, `uint16` in a LayersModel and a GraphModel; `float16`, `bfloat16` in safetensors and
+   * PyTorch files; `float16` in ONNX and Core ML. Default: float32.
    */
   quantize?: Quantization | HalfType;
-  /** Largest weight file of a LayersModel, bytes. Default 4 MiB. */
+  /** Largest weight file of a LayersModel or GraphModel, bytes. Default 4 MiB. */
   shardBytes?: number;
-  /** Compare what was written with what was read, on a random image. Default true. */
+  /** Compare what was written with what was read, on a random image, where its runtime is installed. Default true. */
   verify?: boolean;
   /** Names of the classes, to be kept beside the weights. Default: those the weights come with. */
   classNames?: readonly string[];
@@ -56,7 +58,7 @@ export interface ConvertResult {
 
 /**
  * Reads a checkpoint, folds its batch norms if asked to, and writes it in another form. What was written is read back
- * and compared with what was read on a random image before it gets its name; without that TF.js is not needed.
+ * and compared with what was read on a random image before it gets its name; without that TF.js is needed only for exported graphs.
  */
 export async function convertCheckpoint(options: ConvertOptions): Promise<ConvertResult> {
   const { output, to = 'layers', quantize, fuse } = options;
@@ -67,8 +69,9 @@ export async function convertCheckpoint(options: ConvertOptions): Promise<Conver
   const verify = (options.verify ?? true) ? await import('./compare.js') : undefined;
   const reference = verify?.referenceLogits(original);
   const classNames = checkNames(options.classNames ?? original.classNames, config.numClasses);
-  const written = fuse === undefined ? original : fused(original, fuse);
+  const written = inForm(original, to, fuse);
   const names = { ...options, classNames };
+  const notes = [...original.notes];
   let difference: Difference | undefined;
   await writeFolder(
     output,
@@ -78,7 +81,15 @@ export async function convertCheckpoint(options: ConvertOptions): Promise<Conver
       const full =
         to === 'hub' && fuseMode(written.config) !== 'full' ? fused(written, 'full', false) : written;
       await writeModel(written, folder, to, names);
-      difference = await compare(folder, quantize === undefined || to === 'hub');
+      const exact = quantize === undefined || to === 'hub';
+      if (!isGraphTarget(to)) difference = await compare(folder, exact);
+      else if (reference !== undefined) {
+        const { whyNotRunnable } = await import('./run-export.js');
+        const missing = await whyNotRunnable(to);
+        if (missing !== undefined) notes.push(`the written model was not run: ${missing}`);
+        else if (to !== 'coreml')
+          difference = await verify!.compareWithExport(config.name, reference, folder, to, exact);
+      }
       if (to === 'hub') await writeHubFiles(written, full, folder, names, difference, compare);
     },
     { replace: true },
@@ -93,18 +104,27 @@ export async function convertCheckpoint(options: ConvertOptions): Promise<Conver
     maxRelDiff: difference?.rel ?? null,
     bytes: totalBytes(files),
     files: files.map(({ path }) => path),
-    notes: original.notes,
+    notes,
   };
 }
 
 /** Forms of storage belong to formats. */
 function checkStorage({ to = 'layers', quantize, shardBytes }: ConvertOptions): void {
-  const web = to === 'layers' || to === 'hub';
-  const allowed: readonly string[] = web ? QUANTIZATIONS : HALF_TYPES;
+  const { quantize: allowed, shards }: { quantize: readonly string[]; shards: boolean } = TARGET_TRAITS[to];
   if (quantize !== undefined && !allowed.includes(quantize))
-    throw new UsageError(`--to ${to} takes --quantize ${allowed.join(', ')}, found ${quantize}`);
-  if (!web && shardBytes !== undefined)
-    throw new UsageError(`--shard-size is for --to layers and --to hub, found --to ${to}`);
+    throw new UsageError(
+      `--to ${to} takes ${allowed.length === 0 ? 'no --quantize' : `--quantize ${allowed.join(', ')}`}, found ${quantize}`,
+    );
+  if (!shards && shardBytes !== undefined)
+    throw new UsageError(
+      `--shard-size is for --to ${TARGETS.filter((target) => TARGET_TRAITS[target].shards).join(', ')}, found --to ${to}`,
+    );
+}
+
+/** The model in the form to be written. What is for inference only has no use for batch norms. */
+function inForm(original: ReadModel, to: Target, fuse: ConvertOptions['fuse']): HostModel {
+  if (fuse !== undefined) return fused(original, fuse);
+  return isGraphTarget(to) && fuseMode(original.config) !== 'full' ? fused(original, 'full') : original;
 }
 
 /** @param consume gives the original's weights up as they are used */
@@ -139,8 +159,15 @@ async function writeModel(
     await writeFiles(folder, layersModelFiles(model, { ...options, quantize: quantization, consume: true }));
     return;
   }
+  if (isGraphTarget(to)) {
+    const { exportFiles } = await import('./export-model.js');
+    await writeFiles(folder, exportFiles(model, to, options));
+    // The web's model.json has it inside.
+    if (to === 'graph') return;
+  }
   const config = JSON.stringify(timmConfig(model.config, classNames), null, 2) + '\n';
   await writeFileAtomic(join(folder, 'config.json'), config);
+  if (isGraphTarget(to)) return;
   // The safetensors of a hub folder are the original; only its copy for the web is made smaller.
   const half = to === 'hub' ? undefined : HALF_TYPES.find((type) => type === quantize);
   const state = half === undefined ? model.state : narrow(model.state, half);
@@ -152,10 +179,13 @@ async function writeModel(
 const WRITTEN_AT_ONCE = 2;
 
 /** Writes files while the next ones are made. The folder they are in is synced as a whole. */
-async function writeFiles(folder: string, files: Iterable<ModelFile>): Promise<void> {
+async function writeFiles(
+  folder: string,
+  files: Iterable<ModelFile> | AsyncIterable<ModelFile>,
+): Promise<void> {
   const writing: Promise<unknown>[] = [];
   try {
-    for (const { name, data, release } of files) {
+    for await (const { name, data, release } of files) {
       if (writing.length === WRITTEN_AT_ONCE) await writing.shift();
       const file = writeFileOfFolder(join(folder, name), data).then(release);
       // Whoever awaits it below is told; until then it is no unhandled rejection.
@@ -224,7 +254,7 @@ async function refuseForeignFolder(output: string): Promise<void> {
     throw new UserError(`${output} is a file: -o names the folder to write`);
   const foreign = (await readdir(output)).find(
     (file) =>
-      !/^(model\.json|group1-shard\d+of\d+\.bin|classes\.txt|config\.json|model\.safetensors|pytorch_model\.bin)$/.test(
+      !/^(model\.json|group1-shard\d+of\d+\.bin|classes\.txt|config\.json|model\.safetensors|pytorch_model\.bin|saved_model\.pb|model\.onnx|model\.mlmodel)$/.test(
         file,
       ),
   );

@@ -20,7 +20,8 @@ export function hostValueOf({ node }: Ref, weights: Weights): HostValue | undefi
 export function channelsFirstFilter({ dtype, shape, data }: HostValue, groups: number): HostValue {
   const [height, width, inputs, outputs] = shape as [number, number, number, number];
   const spec = { layout: 'conv', groups, shape: [outputs * groups, inputs / groups, height, width] } as const;
-  if (String(tfShape(spec)) !== String(shape)) throw new Error(`a filter of [${shape.join(', ')}] has no ${groups} groups`);
+  if (String(tfShape(spec)) !== String(shape))
+    throw new Error(`a filter of [${shape.join(', ')}] has no ${groups} groups`);
   return { dtype, shape: spec.shape, data: toTorch(spec, data) };
 }
 
@@ -35,7 +36,8 @@ export function reordered({ dtype, shape, data }: HostValue, order: AxisOrder): 
   const index = order.map(() => 0);
   for (let i = 0; i < data.length; i++) {
     moved[i] = data[index.reduce((at, position, place) => at + position * strides[order[place]!]!, 0)]!;
-    for (let place = index.length - 1; place >= 0 && ++index[place]! === result.shape[place]; place--) index[place] = 0;
+    for (let place = index.length - 1; place >= 0 && ++index[place]! === result.shape[place]; place--)
+      index[place] = 0;
   }
   return { ...result, data: moved };
 }

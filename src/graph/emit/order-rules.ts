@@ -39,7 +39,11 @@ export function productPlan(node: Extract<GraphNode, { op: 'MatMul' }>, tensors:
   };
   const plain = plainOrder(node.outputs[0]!.shape.length);
   const straight = { first: oriented(a, transposeA), second: oriented(b, transposeB), result: plain };
-  const turned = { first: oriented(b, !transposeB), second: oriented(a, !transposeA), result: swapped(plain) };
+  const turned = {
+    first: oriented(b, !transposeB),
+    second: oriented(a, !transposeA),
+    result: swapped(plain),
+  };
   const moved = ({ first, second }: ProductPlan): number =>
     [first, second].filter(({ ref, order }) => !sameOrder(tensors.order(ref) ?? order, order)).length;
   // What comes from images goes back to images: on a tie the turned product keeps their order.

@@ -47,7 +47,9 @@ export class PlacedTensors<W extends TensorWriter = TensorWriter> {
     if (host !== undefined) return this.constant(ref, reordered(host, order), order.join());
     const placed = this.outputs.get(ref.node.id)![ref.output]!;
     if (sameOrder(placed.order, order)) return placed.name;
-    return this.copy(ref, order.join(), () => this.to.transpose(placed.name, permutation(placed.order, order)));
+    return this.copy(ref, order.join(), () =>
+      this.to.transpose(placed.name, permutation(placed.order, order)),
+    );
   }
 
   /** The name of a tensor that is broadcast against one whose axes lie in `order`. Computed ones of fewer axes need the plain order. */

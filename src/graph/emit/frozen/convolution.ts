@@ -32,7 +32,8 @@ export class FrozenConvolution {
     const attrs = convolutionAttrs(stride, uneven ? 'VALID' : 'SAME');
     if (groups === 1 || groups === channels) {
       const name = groups > 1 ? 'DepthwiseConv2dNative' : 'Conv2D';
-      if (this.style === 'tfjs' && bias !== undefined) return this.fused(name, [input, filter!, bias], attrs, activation);
+      if (this.style === 'tfjs' && bias !== undefined)
+        return this.fused(name, [input, filter!, bias], attrs, activation);
       return this.after(this.to.add(name, [input, filter!], attrs), bias, activation);
     }
     return this.after(this.grouped(node, input, attrs), bias, activation);
@@ -68,10 +69,19 @@ export class FrozenConvolution {
     const parts = to.add('Split', [to.scalar(3, 'int32'), x], { T: FLOAT, num_split: { int: groups } });
     const results = Array.from({ length: groups }, (_, group) => {
       const value = filterOfGroup(filter, group, groups);
-      const part = to.add('Const', [], { dtype: FLOAT, value: { tensor: value } }, `${to.scope}/filter_${group}`);
+      const part = to.add(
+        'Const',
+        [],
+        { dtype: FLOAT, value: { tensor: value } },
+        `${to.scope}/filter_${group}`,
+      );
       return to.add('Conv2D', [group === 0 ? parts : `${parts}:${group}`, part], attrs);
     });
-    return to.add('ConcatV2', [...results, to.scalar(3, 'int32')], { T: FLOAT, Tidx: INT32, N: { int: groups } });
+    return to.add('ConcatV2', [...results, to.scalar(3, 'int32')], {
+      T: FLOAT,
+      Tidx: INT32,
+      N: { int: groups },
+    });
   }
 
   private pad(x: string, rows: number, columns: number): string {

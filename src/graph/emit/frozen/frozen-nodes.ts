@@ -78,7 +78,12 @@ export function frozenNodes(graph: Graph, { weights, convolutions, target }: Fro
   const outputs = new Map(
     [...graph.outputs].map(([name, ref]): [string, Port] => {
       const type = typeOf(ref);
-      const result = to.add('Identity', [names.get(ref.node)![ref.output]!], { T: { type: type.dtype } }, name);
+      const result = to.add(
+        'Identity',
+        [names.get(ref.node)![ref.output]!],
+        { T: { type: type.dtype } },
+        name,
+      );
       return [name, { node: result, type }];
     }),
   );

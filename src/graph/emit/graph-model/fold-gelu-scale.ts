@@ -27,9 +27,12 @@ export function foldGeluScale(graph: Graph, weights: Weights): Graph {
     if (gelu.op !== 'Gelu') continue;
     const before = gelu.inputs[0]!;
     const after = readers.get(gelu) ?? [];
-    if (before.node.op !== 'Conv2d' || before.node.attrs.activation !== undefined || uses(before) > 1) continue;
-    if (!before.node.inputs.slice(1).every(constant) || after.length < uses({ node: gelu, output: 0 })) continue;
-    if (!after.every(({ node, place }) => node.op === 'Conv2d' && place === 0 && constant(node.inputs[1]))) continue;
+    if (before.node.op !== 'Conv2d' || before.node.attrs.activation !== undefined || uses(before) > 1)
+      continue;
+    if (!before.node.inputs.slice(1).every(constant) || after.length < uses({ node: gelu, output: 0 }))
+      continue;
+    if (!after.every(({ node, place }) => node.op === 'Conv2d' && place === 0 && constant(node.inputs[1])))
+      continue;
     folded.add(gelu);
     scaledOutput.add(before.node);
     after.forEach(({ node }) => scaledInput.add(node));

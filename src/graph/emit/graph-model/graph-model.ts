@@ -14,7 +14,11 @@ export interface GraphModelParts {
   readonly constants: readonly (readonly [name: string, value: HostValue])[];
 }
 
-const TYPE_NAME: Readonly<Record<DType, string>> = { float32: 'DT_FLOAT', int32: 'DT_INT32', bool: 'DT_BOOL' };
+const TYPE_NAME: Readonly<Record<DType, string>> = {
+  float32: 'DT_FLOAT',
+  int32: 'DT_INT32',
+  bool: 'DT_BOOL',
+};
 
 /**
  * A graph as a TF.js GraphModel of stock operations, for `tf.loadGraphModel` on every backend.

@@ -34,7 +34,12 @@ export class OnnxBuilder implements TensorWriter {
   constant({ dtype, shape, data }: HostValue, name?: string): string {
     if (dtype === 'float32' && this.half !== undefined && data.length > SMALL) {
       const weight = this.unique(name ?? 'constant');
-      this.initializers.push({ name: weight, type: 'float16', shape, data: this.half(weight, data as Float32Array) });
+      this.initializers.push({
+        name: weight,
+        type: 'float16',
+        shape,
+        data: this.half(weight, data as Float32Array),
+      });
       return this.add('Cast', [weight], { to: { int: 1 } });
     }
     return this.initializer(dtype, shape, data, name);
@@ -55,7 +60,8 @@ export class OnnxBuilder implements TensorWriter {
     data: HostValue['data'] | Int8Array | BigInt64Array,
     name?: string,
   ): string {
-    const key = name === undefined && data.length <= SMALL ? `${type}|${shape.join()}|${data.join()}` : undefined;
+    const key =
+      name === undefined && data.length <= SMALL ? `${type}|${shape.join()}|${data.join()}` : undefined;
     const known = key === undefined ? undefined : this.constants.get(key);
     if (known !== undefined) return known;
     const unique = this.unique(name ?? 'constant');

@@ -58,7 +58,11 @@ const root = protobuf.Root.fromJSON({
     ValueInfoProto: { fields: { name: { type: 'string', id: 1 }, type: { type: 'TypeProto', id: 2 } } },
     TypeProto: {
       fields: { tensorType: { type: 'Tensor', id: 1 } },
-      nested: { Tensor: { fields: { elemType: { type: 'int32', id: 1 }, shape: { type: 'TensorShapeProto', id: 2 } } } },
+      nested: {
+        Tensor: {
+          fields: { elemType: { type: 'int32', id: 1 }, shape: { type: 'TensorShapeProto', id: 2 } },
+        },
+      },
     },
     TensorShapeProto: {
       fields: { dim: repeated('Dimension', 1) },
@@ -74,7 +78,15 @@ const root = protobuf.Root.fromJSON({
 const modelProto = root.lookupType('ModelProto');
 
 /** ONNX' TensorProto.DataType. */
-export const ELEMENT_TYPE = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9, float16: 10 } as const;
+export const ELEMENT_TYPE = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+} as const;
 export type ElementType = keyof typeof ELEMENT_TYPE;
 
 /** AttributeProto.AttributeType. */
@@ -156,6 +168,8 @@ function attributeMessage(name: string, attr: OnnxAttr): Record<string, unknown>
 }
 
 function valueInfoMessage({ name, type, shape }: OnnxValueInfo): Record<string, unknown> {
-  const dim = shape.map((length) => (typeof length === 'string' ? { dimParam: length } : { dimValue: length }));
+  const dim = shape.map((length) =>
+    typeof length === 'string' ? { dimParam: length } : { dimValue: length },
+  );
   return { name, type: { tensorType: { elemType: ELEMENT_TYPE[type], shape: { dim } } } };
 }

@@ -84,5 +84,9 @@ function valueInfo(
   { dtype, shape }: TensorType,
   order: AxisOrder = plainOrder(shape.length),
 ): OnnxValueInfo {
-  return { name, type: dtype, shape: placed(shape, order).map((length) => (length === OPEN ? 'batch' : length)) };
+  return {
+    name,
+    type: dtype,
+    shape: placed(shape, order).map((length) => (length === OPEN ? 'batch' : length)),
+  };
 }

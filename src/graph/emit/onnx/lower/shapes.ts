@@ -50,7 +50,10 @@ export const shapes: OnnxLowerTable<Shaping> = {
     const order = reshapedOrder(shapeOf(x), shape, orderOf(x, tensors));
     const input = order === undefined ? tensors.name(x, plainOrder(shapeOf(x).length)) : tensors.name(x);
     const result = order ?? plainOrder(shape.length);
-    return { name: tensors.to.add('Reshape', [input, tensors.to.ints(placed(shape, result))]), order: result };
+    return {
+      name: tensors.to.add('Reshape', [input, tensors.to.ints(placed(shape, result))]),
+      order: result,
+    };
   },
   /** Nothing is moved until something needs the axes in another order. */
   Transpose: (node, tensors) => {
@@ -64,16 +67,24 @@ export const shapes: OnnxLowerTable<Shaping> = {
     const cut = begin.flatMap((start, axis) => {
       const length = shapeOf(x)[axis]!;
       const whole = start === 0 && (size[axis] === -1 || size[axis] === length);
-      return whole ? [] : [{ start, end: size[axis] === -1 ? END : start + size[axis]!, place: order.indexOf(axis) }];
+      return whole
+        ? []
+        : [{ start, end: size[axis] === -1 ? END : start + size[axis]!, place: order.indexOf(axis) }];
     });
     if (cut.length === 0) return { name: tensors.name(x), order };
     const list = (key: 'start' | 'end' | 'place'): string => tensors.to.ints(cut.map((part) => part[key]));
-    return { name: tensors.to.add('Slice', [tensors.name(x), list('start'), list('end'), list('place')]), order };
+    return {
+      name: tensors.to.add('Slice', [tensors.name(x), list('start'), list('end'), list('place')]),
+      order,
+    };
   },
   Concat: (node, tensors) => {
     const order = elementwiseOrder(node, tensors);
     const inputs = node.inputs.map((ref) => tensors.name(ref, order));
-    return { name: tensors.to.add('Concat', inputs, { axis: { int: order.indexOf(node.attrs.axis) } }), order };
+    return {
+      name: tensors.to.add('Concat', inputs, { axis: { int: order.indexOf(node.attrs.axis) } }),
+      order,
+    };
   },
   Pad: (node, tensors) => {
     const [x] = node.inputs as [Ref];
@@ -99,4 +110,3 @@ export const shapes: OnnxLowerTable<Shaping> = {
 function orderOf(ref: Ref, tensors: OnnxTensors): readonly number[] {
   return tensors.order(ref) ?? plainOrder(shapeOf(ref).length);
 }
-

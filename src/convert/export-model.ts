@@ -1,0 +1,79 @@
+import { forwardGraph } from '../graph/forward-graph.js';
+import { foldBatchNorm, prepareInference, removeDeadCode } from '../graph/passes/index.js';
+import { hostWeights } from '../runtime/engines/weights.js';
+import { graphModelFiles } from './graph-model-files.js';
+import type { HostModel } from './layers-model.js';
+import { builtFrom } from './load-weights.js';
+import type { GraphTarget } from './targets.js';
+import { halfPrecision } from './write/half-precision.js';
+import { metadataOf } from './write/model-metadata.js';
+import { QUANTIZATIONS } from './write/quantize.js';
+import type { ModelFile } from './write/shards.js';
+
+/** Names of the files of an exported model that is one file. */
+export const EXPORT_FILE = {
+  savedmodel: 'saved_model.pb',
+  onnx: 'model.onnx',
+  coreml: 'model.mlmodel',
+} as const satisfies Partial<Record<GraphTarget, string>>;
+
+/** What images and logits are called in ONNX and Core ML files: the names that transformers and its JavaScript sibling look for. */
+export const EXPORT_NAMES = { images: 'pixel_values', logits: 'logits' } as const;
+
+export interface ExportOptions {
+  readonly classNames?: readonly string[];
+  readonly quantize?: string;
+  readonly shardBytes?: number;
+}
+
+/**
+ * The files of a model as a graph for another runtime: traced, batch norms folded, weights frozen. The batch is open, the size of the images is that of the
+ * model's configuration. TF.js must be ready: the model is built to be traced.
+ *
+ * @throws UserError naming the operation and the module for what the target cannot express
+ */
+export async function* exportFiles(
+  host: HostModel,
+  to: GraphTarget,
+  { classNames, quantize, shardBytes }: ExportOptions,
+): AsyncGenerator<ModelFile> {
+  const model = builtFrom(host);
+  const { weights, graph } = await (async () => {
+    try {
+      const weights = await hostWeights(model);
+      return {
+        weights,
+        graph: removeDeadCode(foldBatchNorm(prepareInference(forwardGraph(model)), weights)),
+      };
+    } finally {
+      model.dispose();
+    }
+  })();
+  const half = quantize === 'float16';
+  switch (to) {
+    case 'graph':
+      yield* graphModelFiles(graph, weights, {
+        quantize: QUANTIZATIONS.find((type) => type === quantize),
+        shardBytes,
+        metadata: metadataOf(host.config, classNames),
+      });
+      return;
+    case 'savedmodel': {
+      const { writeSavedModel } = await import('../graph/emit/saved-model/write-saved-model.js');
+      yield { name: EXPORT_FILE.savedmodel, data: writeSavedModel(graph, weights) };
+      return;
+    }
+    case 'onnx': {
+      const { writeOnnx } = await import('../graph/emit/onnx/write-onnx.js');
+      const metadata = { recnext: JSON.stringify(metadataOf(host.config, classNames)) };
+      const encoder = (name: string, values: Float32Array) => halfPrecision(name, values, 'float16');
+      yield {
+        name: EXPORT_FILE.onnx,
+        data: writeOnnx(graph, { weights, names: EXPORT_NAMES, metadata, ...(half && { half: encoder }) }),
+      };
+      return;
+    }
+    case 'coreml':
+      throw new Error('not yet');
+  }
+}
