@@ -15,7 +15,7 @@ export interface Compute {
  * @param purpose what a compiled graph would do; `layers`: the command looks at single layers, which only TF.js itself can show
  */
 export async function startCompute(
-  { backend, engine, device, threads }: ComputeOptions,
+  { backend, engine, device, threads, amp }: ComputeOptions,
   output: Output,
   purpose: 'training' | 'inference' | 'layers',
 ): Promise<Compute> {
@@ -25,6 +25,7 @@ export async function startCompute(
   const resolved = await resolveEngine(wanted, purpose === 'training' ? 'training' : 'inference', {
     device,
     threads,
+    amp,
   });
   const chosen = resolved.engine;
   // Beside a compiled graph TF.js only holds the weights.

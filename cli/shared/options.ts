@@ -27,6 +27,8 @@ export function number(min = -Infinity, max = Infinity): (text: string) => numbe
 export const BACKENDS = ['auto', 'node', 'webgpu', 'wasm', 'cpu'] as const;
 export const ENGINES = ['auto', 'tensorflow', 'onnx', 'eager'] as const;
 
+export const PRECISIONS = ['bfloat16', 'float16'] as const;
+
 /** Options that every command has. */
 export interface OutputOptions {
   json?: boolean;
@@ -45,6 +47,7 @@ export interface ComputeOptions extends OutputOptions {
   engine: (typeof ENGINES)[number];
   device: string;
   threads?: number;
+  amp?: (typeof PRECISIONS)[number];
   offline?: boolean;
   seed: number;
 }
@@ -58,6 +61,12 @@ export function addComputeOptions(command: Command): Command {
     .option('--device <name>', 'cpu, gpu or gpu:N', 'cpu')
     .option('--offline', 'fetch nothing: weights come from this machine and its caches (as HF_HUB_OFFLINE=1)')
     .option('--threads <n>', 'threads of the native library', integer(1, 1024))
+    .addOption(
+      new Option(
+        '--amp <type>',
+        'tensorflow engine: compute in 16 bits where the processor gains by it',
+      ).choices(PRECISIONS),
+    )
     .option('--seed <n>', 'seed of every random choice', integer(0, 0xffffffff), 0);
 }
 

@@ -10,6 +10,8 @@ export interface EngineOptions {
   readonly device?: string;
   /** Threads of one operation; default: one a core. */
   readonly threads?: number;
+  /** Computes in 16 bits what gains by it; TensorFlow only. Results differ in the third digit. */
+  readonly amp?: 'bfloat16' | 'float16';
   /** Path of our own operations for TensorFlow, where they are built. */
   readonly opLibrary?: string;
 }
@@ -45,11 +47,17 @@ export async function chooseEngine(
 export async function resolveEngine(
   wanted: EngineName | 'auto',
   purpose: 'training' | 'inference',
-  { device = 'cpu', threads }: Pick<EngineOptions, 'device' | 'threads'>,
+  { device = 'cpu', threads, amp }: Pick<EngineOptions, 'device' | 'threads' | 'amp'>,
   notice?: (line: string) => void,
 ): Promise<EngineOptions> {
   const engine = await chooseEngine(wanted, purpose, notice);
-  if (engine !== 'tensorflow' || parseDevice(device).kind !== 'cpu') return { engine, device, threads };
+  if (amp !== undefined && engine !== 'tensorflow')
+    throw new UsageError(`--amp ${amp} works with --engine tensorflow only, found ${engine}.`);
+  if (amp === 'float16' && purpose === 'training')
+    throw new UsageError(
+      '--amp float16 is for inference: training in it needs loss scaling, which is not part of this version. Use --amp bfloat16.',
+    );
+  if (engine !== 'tensorflow' || parseDevice(device).kind !== 'cpu') return { engine, device, threads, amp };
   const library = await opLibrary();
-  return { engine, device, threads, ...('path' in library && { opLibrary: library.path }) };
+  return { engine, device, threads, amp, ...('path' in library && { opLibrary: library.path }) };
 }

@@ -7,11 +7,13 @@ import type { EngineOptions } from './choose.js';
 export function tensorFlowOptions({
   device = 'cpu',
   threads,
+  amp,
   opLibrary,
 }: EngineOptions): SessionOptions & LowerOptions {
   return {
     device: deviceName(parseDevice(device)) as SessionOptions['device'],
     ...(threads !== undefined && { intraOpThreads: threads }),
+    ...(amp !== undefined && { mixedPrecision: amp }),
     ...(opLibrary !== undefined && { opLibrary, nativeOps: true }),
   };
 }
@@ -22,5 +24,7 @@ export function tensorFlowOptions({
  */
 export function trainingOptions(engine: EngineOptions): SessionOptions & LowerOptions {
   const options = tensorFlowOptions(engine);
-  return options.nativeOps ? { ...options, graphOptimizer: 'off' } : options;
+  return options.nativeOps && options.mixedPrecision === undefined
+    ? { ...options, graphOptimizer: 'off' }
+    : options;
 }

@@ -56,6 +56,16 @@ describeTensorFlow('a model compiled for TensorFlow', () => {
       expect(await difference(eagerEngine(model), engine, shape)).toBeLessThan(1e-5);
   });
 
+  it('computes in bfloat16 when asked to: other numbers, not far away', async () => {
+    const plain = buildModel('recnext_m0', { numClasses: 9, imgSize: 64, seed: 5 });
+    const model = replaceBatchnorm(plain);
+    const engine = await TensorFlowEngine.open(model, { mixedPrecision: 'bfloat16' });
+    open.push(engine, model, plain);
+    const apart = await difference(eagerEngine(model), engine, [2, 64, 64, 3]);
+    expect(apart).toBeGreaterThan(1e-5);
+    expect(apart).toBeLessThan(0.03);
+  });
+
   it('runs the weights of a model that changes', async () => {
     const model = buildModel('recnext_a0', { numClasses: 9, imgSize: 64, seed: 5 });
     const other = buildModel('recnext_a0', { numClasses: 9, imgSize: 64, seed: 6 });
