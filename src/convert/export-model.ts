@@ -1,5 +1,8 @@
+import type { Weights } from '../graph/emit/host-tensors.js';
 import { forwardGraph } from '../graph/forward-graph.js';
+import type { Graph } from '../graph/graph.js';
 import { foldBatchNorm, prepareInference, removeDeadCode } from '../graph/passes/index.js';
+import type { DataConfig } from '../models/image-model.js';
 import { hostWeights } from '../runtime/engines/weights.js';
 import { graphModelFiles } from './graph-model-files.js';
 import type { HostModel } from './layers-model.js';
@@ -37,19 +40,11 @@ export async function* exportFiles(
   to: GraphTarget,
   { classNames, quantize, shardBytes }: ExportOptions,
 ): AsyncGenerator<ModelFile> {
-  const model = builtFrom(host);
-  const { weights, graph } = await (async () => {
-    try {
-      const weights = await hostWeights(model);
-      return {
-        weights,
-        graph: removeDeadCode(foldBatchNorm(prepareInference(forwardGraph(model)), weights)),
-      };
-    } finally {
-      model.dispose();
-    }
-  })();
+  // Core ML's layers know the shape of everything.
+  const { weights, graph, dataConfig } = await traced(host, to === 'coreml' ? 1 : 'open');
   const half = quantize === 'float16';
+  const encoder = (name: string, values: Float32Array) => halfPrecision(name, values, 'float16');
+  const metadata = { recnext: JSON.stringify(metadataOf(host.config, classNames)) };
   switch (to) {
     case 'graph':
       yield* graphModelFiles(graph, weights, {
@@ -65,15 +60,42 @@ export async function* exportFiles(
     }
     case 'onnx': {
       const { writeOnnx } = await import('../graph/emit/onnx/write-onnx.js');
-      const metadata = { recnext: JSON.stringify(metadataOf(host.config, classNames)) };
-      const encoder = (name: string, values: Float32Array) => halfPrecision(name, values, 'float16');
       yield {
         name: EXPORT_FILE.onnx,
         data: writeOnnx(graph, { weights, names: EXPORT_NAMES, metadata, ...(half && { half: encoder }) }),
       };
       return;
     }
-    case 'coreml':
-      throw new Error('not yet');
+    case 'coreml': {
+      const { writeCoreml } = await import('../graph/emit/coreml/write-coreml.js');
+      const { mean, std } = dataConfig;
+      yield {
+        name: EXPORT_FILE.coreml,
+        data: writeCoreml(graph, {
+          weights,
+          mean,
+          std,
+          classNames,
+          metadata,
+          ...(half && { half: encoder }),
+        }),
+      };
+      return;
+    }
+  }
+}
+
+/** What the emitters need of a model. */
+async function traced(
+  host: HostModel,
+  batch: 1 | 'open',
+): Promise<{ weights: Weights; graph: Graph; dataConfig: DataConfig }> {
+  const model = builtFrom(host);
+  try {
+    const weights = await hostWeights(model);
+    const graph = prepareInference(forwardGraph(model, { batch }));
+    return { weights, graph: removeDeadCode(foldBatchNorm(graph, weights)), dataConfig: model.dataConfig };
+  } finally {
+    model.dispose();
   }
 }
