@@ -124,7 +124,9 @@ describe('weights from the hub', () => {
   it('are taken from the cache offline, and only from there', async () => {
     fill({ 'model.safetensors': WEIGHTS });
     vi.stubEnv('HF_HUB_OFFLINE', '1');
-    expect(await failure(get(ADDRESS))).toMatch(/is not in the cache \(.*\), and nothing may be fetched \(--offline, HF/);
+    expect(await failure(get(ADDRESS))).toMatch(
+      /is not in the cache \(.*\), and nothing may be fetched \(--offline, HF/,
+    );
     expect(at.hub.hub.requests).toEqual([]);
     vi.stubEnv('HF_HUB_OFFLINE', '0');
     await get(ADDRESS);
