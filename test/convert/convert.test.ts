@@ -444,7 +444,10 @@ describeBackends(['cpu'], 'a smaller LayersModel', () => {
   it.each([
     [{ to: 'pth', quantize: 'uint8' }, /--to pth takes --quantize float16, bfloat16, found uint8/],
     [{ to: 'layers', quantize: 'bfloat16' }, /--to layers takes --quantize float16, uint8, uint16, found bf/],
-    [{ to: 'safetensors', shardBytes: 1 }, /--shard-size is for --to layers, hub, graph, found --to safetensors/],
+    [
+      { to: 'safetensors', shardBytes: 1 },
+      /--shard-size is for --to layers, hub, graph, found --to safetensors/,
+    ],
   ] as const)('is only what its format knows: %o', async (options, message) => {
     const convert = convertCheckpoint({ weights: 'x', output: join(folder, 'o'), ...options });
     await expect(convert).rejects.toThrow(message);
