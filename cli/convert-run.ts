@@ -17,6 +17,7 @@ export async function convert(file: string, options: ConvertCommandOptions, outp
     to: options.to,
     which: options.which,
     quantize: options.quantize,
+    calibration: options.calibration,
     verify: options.verify,
     seed: options.seed,
     shardBytes: options.shardSize === undefined ? undefined : Math.ceil(options.shardSize * 1e6),

@@ -9,7 +9,8 @@ interface ConvertCommandOptions extends ComputeOptions {
   fuse?: 'full' | 'reference';
   to: Target;
   which?: string;
-  quantize?: 'float16' | 'bfloat16' | 'uint8' | 'uint16';
+  quantize?: 'float16' | 'bfloat16' | 'uint8' | 'uint16' | 'int8';
+  calibration?: string;
   shardSize?: number;
   numClasses?: number;
   verify: boolean;
@@ -49,10 +50,14 @@ export function registerConvertCommand(program: Command): void {
     .addOption(
       new Option(
         '--quantize <type>',
-        'store the weights in fewer bytes: float16 (all but savedmodel); uint8 or uint16 (layers, hub, graph); bfloat16 (safetensors, pth)',
-      ).choices(['float16', 'bfloat16', 'uint8', 'uint16']),
+        'store the weights in fewer bytes: float16 (all but savedmodel); uint8 or uint16 (layers, hub, graph); bfloat16 (safetensors, pth); int8 (onnx, with --calibration: 1×1 convolutions computed in 8 bits)',
+      ).choices(['float16', 'bfloat16', 'uint8', 'uint16', 'int8']),
     )
     .option('--shard-size <mb>', 'largest weight file of a TF.js model, MB (default: 4)', number(0.001, 1e6))
+    .option(
+      '--calibration <dir>',
+      'images that --quantize int8 finds the ranges of values with: a hundred are enough',
+    )
     .option('--no-verify', 'do not compare what was written with what was read (faster, less memory)')
     .option('--num-classes <n>', 'another number of classes: a fresh head; 0: none', integer(0, 1e6))
     .option('--input-size <n>', 'side of the image the model is for, pixels', integer(1, 65536))

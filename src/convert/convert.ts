@@ -30,9 +30,11 @@ export interface ConvertOptions extends LoadOptions {
   fuse?: 'full' | 'reference';
   /**
    * Store weights in fewer bytes: `float16`, `uint8`, `uint16` in a LayersModel and a GraphModel; `float16`, `bfloat16` in safetensors and
-   * PyTorch files; `float16` in ONNX and Core ML. Default: float32.
+   * PyTorch files; `float16` in ONNX and Core ML. `int8`: 1×1 convolutions of ONNX are computed in 8 bits. Default: float32.
    */
-  quantize?: Quantization | HalfType;
+  quantize?: Quantization | HalfType | 'int8';
+  /** Folder of images that `int8` finds the ranges of values with. */
+  calibration?: string;
   /** Largest weight file of a LayersModel or GraphModel, bytes. Default 4 MiB. */
   shardBytes?: number;
   /** Compare what was written with what was read, on a random image, where its runtime is installed. Default true. */
@@ -109,11 +111,15 @@ export async function convertCheckpoint(options: ConvertOptions): Promise<Conver
 }
 
 /** Forms of storage belong to formats. */
-function checkStorage({ to = 'layers', quantize, shardBytes }: ConvertOptions): void {
+function checkStorage({ to = 'layers', quantize, shardBytes, calibration }: ConvertOptions): void {
   const { quantize: allowed, shards }: { quantize: readonly string[]; shards: boolean } = TARGET_TRAITS[to];
   if (quantize !== undefined && !allowed.includes(quantize))
     throw new UsageError(
       `--to ${to} takes ${allowed.length === 0 ? 'no --quantize' : `--quantize ${allowed.join(', ')}`}, found ${quantize}`,
+    );
+  if ((quantize === 'int8') !== (calibration !== undefined))
+    throw new UsageError(
+      '--quantize int8 and --calibration DIR go together: the ranges of values are found with images',
     );
   if (!shards && shardBytes !== undefined)
     throw new UsageError(
@@ -141,7 +147,7 @@ function fused(
   return { config: folded, spec: modelSpec(folded), state: fuseStateDict(spec, state, mode, { consume }) };
 }
 
-type StorageOptions = Pick<ConvertOptions, 'quantize' | 'shardBytes' | 'classNames'>;
+type StorageOptions = Pick<ConvertOptions, 'quantize' | 'shardBytes' | 'classNames' | 'calibration'>;
 
 /** Files of a model in `folder`; every form has the class names where there are any. */
 async function writeModel(

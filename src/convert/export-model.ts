@@ -27,6 +27,8 @@ export interface ExportOptions {
   readonly classNames?: readonly string[];
   readonly quantize?: string;
   readonly shardBytes?: number;
+  /** Folder of images, for int8. */
+  readonly calibration?: string;
 }
 
 /**
@@ -38,7 +40,7 @@ export interface ExportOptions {
 export async function* exportFiles(
   host: HostModel,
   to: GraphTarget,
-  { classNames, quantize, shardBytes }: ExportOptions,
+  { classNames, quantize, shardBytes, calibration }: ExportOptions,
 ): AsyncGenerator<ModelFile> {
   // Core ML's layers know the shape of everything.
   const { weights, graph, dataConfig } = await traced(host, to === 'coreml' ? 1 : 'open');
@@ -60,10 +62,12 @@ export async function* exportFiles(
     }
     case 'onnx': {
       const { writeOnnx } = await import('../graph/emit/onnx/write-onnx.js');
-      yield {
-        name: EXPORT_FILE.onnx,
-        data: writeOnnx(graph, { weights, names: EXPORT_NAMES, metadata, ...(half && { half: encoder }) }),
-      };
+      const ranges =
+        calibration === undefined
+          ? undefined
+          : await (await import('./calibrate.js')).calibrate(graph, weights, dataConfig, calibration);
+      const options = { weights, names: EXPORT_NAMES, metadata, ranges, ...(half && { half: encoder }) };
+      yield { name: EXPORT_FILE.onnx, data: writeOnnx(graph, options) };
       return;
     }
     case 'coreml': {

@@ -30,7 +30,7 @@ export const TARGET_TRAITS = {
     graph: true,
   },
   savedmodel: { is: 'a TensorFlow SavedModel', quantize: [], shards: false, graph: true },
-  onnx: { is: 'an ONNX model', quantize: ['float16'], shards: false, graph: true },
+  onnx: { is: 'an ONNX model', quantize: ['float16', 'int8'], shards: false, graph: true },
   coreml: { is: 'a Core ML model', quantize: ['float16'], shards: false, graph: true },
 } as const satisfies Readonly<Record<string, TargetTraits>>;
 

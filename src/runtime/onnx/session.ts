@@ -10,7 +10,7 @@ export interface OnnxSessionOptions {
   readonly device?: string;
 }
 
-/** An ONNX model of one input and one output, both float32, ready to run. */
+/** An ONNX model of one input, everything float32, ready to run. */
 export class OnnxSession {
   private constructor(
     private readonly runtime: OnnxRuntime,
@@ -50,10 +50,18 @@ export class OnnxSession {
    * @returns the values of the output, memory of its own
    */
   async run(data: Float32Array, shape: readonly number[]): Promise<Float32Array> {
+    return (await this.runAll(data, shape))[this.session.outputNames[0]!]!;
+  }
+
+  /** The same of a model of several outputs, by their names. */
+  async runAll(data: Float32Array, shape: readonly number[]): Promise<Record<string, Float32Array>> {
     const { session, runtime } = this;
-    const [input, output] = [session.inputNames[0]!, session.outputNames[0]!];
-    const results = await session.run({ [input]: new runtime.Tensor('float32', data, shape) });
-    return results[output]!.data as Float32Array;
+    const results = await session.run({
+      [session.inputNames[0]!]: new runtime.Tensor('float32', data, shape),
+    });
+    return Object.fromEntries(
+      Object.entries(results).map(([name, value]) => [name, value.data as Float32Array]),
+    );
   }
 
   /** Gives its memory back. Runs that are under way must have ended. */

@@ -1,7 +1,7 @@
 import protobuf from 'protobufjs/light.js';
 
 /*
- * The messages of onnx.proto (IR version 8) that are written, with their field numbers, which never change.
+ * The messages of onnx.proto (IR versions 8 and 9) that are written, with their field numbers, which never change.
  */
 
 const repeated = (type: string, id: number) => ({ rule: 'repeated', type, id });
@@ -134,7 +134,7 @@ export interface OnnxModel {
 export function encodeOnnx(model: OnnxModel): Uint8Array {
   return modelProto
     .encode({
-      irVersion: 8,
+      irVersion: model.opset < 20 ? 8 : 9,
       producerName: 'recnext',
       opsetImport: [{ domain: '', version: model.opset }],
       metadataProps: Object.entries(model.metadata).map(([key, value]) => ({ key, value })),

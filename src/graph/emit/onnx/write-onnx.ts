@@ -8,15 +8,12 @@ import { imageOrder } from '../order-rules.js';
 import { PlacedTensors } from '../placed-tensors.js';
 import { elementwise } from './lower/elementwise.js';
 import { images } from './lower/images.js';
-import type { OnnxLower } from './lower/lowering.js';
+import type { OnnxLower, OnnxLowerOptions } from './lower/lowering.js';
 import { shapes } from './lower/shapes.js';
 import { OnnxBuilder, type HalfEncoder } from './onnx-builder.js';
 import { encodeOnnx, type OnnxModel, type OnnxValueInfo } from './proto.js';
 
-/** The newest that every onnxruntime since 1.13 runs. */
-const OPSET = 17;
-
-export interface OnnxOptions {
+export interface OnnxOptions extends Pick<OnnxLowerOptions, 'ranges'> {
   /** Values of the graph's variables, which become initializers in PyTorch's layout. */
   readonly weights: Weights;
   /** Names of inputs and outputs in the file, by those of the graph. Default: the same. */
@@ -32,7 +29,7 @@ export interface OnnxOptions {
 const LOWER = { ...elementwise, ...images, ...shapes };
 
 /**
- * A graph as an ONNX model (opset 17): channels first throughout, weights frozen, an open batch open.
+ * A graph as an ONNX model (opset 17; 20 with operations in 8 bits): channels first throughout, weights frozen, an open batch open.
  *
  * @throws UserError naming the operation and the module for what only training uses
  */
@@ -43,8 +40,9 @@ export function writeOnnx(graph: Graph, options: OnnxOptions): Uint8Array {
 /** The same, unencoded. */
 export function onnxModel(
   graph: Graph,
-  { weights, names = {}, images: layout = 'nchw', half, metadata = {} }: OnnxOptions,
+  { weights, names = {}, images: layout = 'nchw', half, metadata = {}, ranges }: OnnxOptions,
 ): OnnxModel {
+  const options: OnnxLowerOptions = { ranges, opset: ranges === undefined ? 17 : 20 };
   const to = new OnnxBuilder(half);
   const tensors = new PlacedTensors(to, weights);
   const inputs: OnnxValueInfo[] = [];
@@ -63,14 +61,14 @@ export function onnxModel(
       tensors.set(node, [{ name: info.name, order }]);
       continue;
     }
-    tensors.set(node, [lower(node)(node, tensors)]);
+    tensors.set(node, [lower(node)(node, tensors, options)]);
   }
   to.scope = '';
   [...graph.outputs.values()].forEach((ref, i) => {
     to.rename(tensors.name(ref, plainOrder(typeOf(ref).shape.length)), outputs[i]!.name);
   });
   const { nodes, initializers } = to;
-  return { opset: OPSET, graphName: 'recnext', nodes, initializers, inputs, outputs, metadata };
+  return { opset: options.opset, graphName: 'recnext', nodes, initializers, inputs, outputs, metadata };
 }
 
 function lower(node: GraphNode): OnnxLower<Op> {

@@ -3,7 +3,7 @@ import type { Op } from '../../../ops.js';
 import { elementwiseOrder } from '../../order-rules.js';
 import type { OnnxBuilder } from '../onnx-builder.js';
 import { ELEMENT_TYPE } from '../proto.js';
-import type { OnnxLower, OnnxLowerTable } from './lowering.js';
+import type { OnnxLower, OnnxLowerOptions, OnnxLowerTable } from './lowering.js';
 
 /** Operations that ONNX has under this name, with the same inputs. */
 const DIRECT = {
@@ -37,26 +37,32 @@ const DIRECT = {
   Elu: 'Elu',
 } as const satisfies Partial<Record<Op, string>>;
 
+type Write = (
+  inputs: readonly string[],
+  to: OnnxBuilder,
+  options: OnnxLowerOptions,
+  node: GraphNode,
+) => string;
+
 /** Operations made of others. */
 const COMPOSED = {
   Square: ([x], to) => to.add('Mul', [x!, x!]),
   Rsqrt: ([x], to) => to.add('Reciprocal', [to.add('Sqrt', [x!])]),
   /** x · (1 + erf(x / √2)) · ½, in the order that onnxruntime makes one operation of. */
-  Gelu: ([x], to) => {
+  Gelu: ([x], to, { opset }) => {
+    if (opset === 20) return to.add('Gelu', [x!]);
     const erf = to.add('Erf', [to.add('Div', [x!, to.scalar(Math.SQRT2)])]);
     return to.add('Mul', [to.add('Mul', [x!, to.add('Add', [erf, to.scalar(1)])]), to.scalar(0.5)]);
   },
-} as const satisfies Partial<Record<Op, (inputs: readonly string[], to: OnnxBuilder) => string>>;
+} as const satisfies Partial<Record<Op, Write>>;
 
 type Elementwise = keyof typeof DIRECT | keyof typeof COMPOSED | 'Cast';
 
-function elementwiseOp<O extends Op>(
-  write: (inputs: readonly string[], to: OnnxBuilder, node: GraphNode) => string,
-): OnnxLower<O> {
-  return (node, tensors) => {
+function elementwiseOp<O extends Op>(write: Write): OnnxLower<O> {
+  return (node, tensors, options) => {
     const order = elementwiseOrder(node, tensors);
     const inputs = node.inputs.map((ref) => tensors.broadcast(ref, order));
-    return { name: write(inputs, tensors.to, node), order };
+    return { name: write(inputs, tensors.to, options, node), order };
   };
 }
 
@@ -67,7 +73,7 @@ export const elementwise: OnnxLowerTable<Elementwise> = {
   ...(Object.fromEntries(
     Object.entries(COMPOSED).map(([op, write]) => [op, elementwiseOp(write)]),
   ) as unknown as OnnxLowerTable<keyof typeof COMPOSED>),
-  Cast: elementwiseOp((inputs, to, node) =>
+  Cast: elementwiseOp((inputs, to, _, node) =>
     to.add('Cast', inputs, { to: { int: ELEMENT_TYPE[node.outputs[0]!.dtype] } }),
   ),
 };

@@ -4,6 +4,7 @@ import { channelsFirstFilter } from '../../host-tensors.js';
 import { imageOrder } from '../../order-rules.js';
 import { unsupported } from '../../emit-error.js';
 import type { OnnxAttr } from '../proto.js';
+import { isQuantizable, QuantizedTensor, tensorKey } from '../quantization.js';
 import type { OnnxLower, OnnxLowerTable } from './lowering.js';
 
 type Images = 'Conv2d' | 'BatchNorm' | 'ResizeBilinear' | 'ResizeNearest';
@@ -31,25 +32,40 @@ function factor(from: number, to: number): number {
 }
 
 export const images: OnnxLowerTable<Images> = {
-  Conv2d: (node, tensors) => {
+  Conv2d: (node, tensors, { ranges }) => {
     const [x, filter, bias] = node.inputs as [Ref, Ref, Ref?];
     const { stride, groups, activation } = node.attrs;
+    const { to } = tensors;
     const host = tensors.host(filter);
     if (host === undefined) throw unsupported(node, 'onnx', 'takes only constant filters here');
     const [height, width] = host.shape as [number, number];
-    const inputs = [
-      tensors.name(x, CHANNELS_FIRST),
-      tensors.constant(filter, channelsFirstFilter(host, groups), `filter of ${groups}`),
-      ...(bias === undefined ? [] : [tensors.name(bias)]),
-    ];
     const [top, left] = [height >> 1, width >> 1];
-    const name = tensors.to.add('Conv', inputs, {
-      group: { int: groups },
-      kernel_shape: { ints: [height, width] },
-      pads: { ints: [top, left, top, left] },
-      strides: { ints: [stride, stride] },
-    });
-    return { name: activation === 'relu' ? tensors.to.add('Relu', [name]) : name, order: CHANNELS_FIRST };
+    const convolve = (inputs: readonly string[]): string => {
+      const name = to.add('Conv', inputs, {
+        group: { int: groups },
+        kernel_shape: { ints: [height, width] },
+        pads: { ints: [top, left, top, left] },
+        strides: { ints: [stride, stride] },
+      });
+      return activation === 'relu' ? to.add('Relu', [name]) : name;
+    };
+    const values = channelsFirstFilter(host, groups);
+    const image = tensors.name(x, CHANNELS_FIRST);
+    const [rangeOfX, rangeOfY] = [ranges?.get(tensorKey(x)), ranges?.get(tensorKey({ node, output: 0 }))];
+    const hostBias = bias && tensors.host(bias);
+    const constant = bias === undefined || hostBias !== undefined;
+    if (rangeOfX !== undefined && rangeOfY !== undefined && isQuantizable(node) && constant) {
+      const quantized = new QuantizedTensor(rangeOfX);
+      const name = filter.node.op === 'Variable' ? filter.node.attrs.name : undefined;
+      const y = convolve([quantized.write(to, image), ...quantized.writeWeights(to, values, hostBias, name)]);
+      return { name: new QuantizedTensor(rangeOfY).write(to, y), order: CHANNELS_FIRST };
+    }
+    const y = convolve([
+      image,
+      tensors.constant(filter, values, `filter of ${groups}`),
+      ...(bias === undefined ? [] : [tensors.name(bias)]),
+    ]);
+    return { name: y, order: CHANNELS_FIRST };
   },
   BatchNorm: (node, tensors) => {
     const [x, mean, variance, beta, gamma] = node.inputs as [Ref, Ref, Ref, Ref, Ref];

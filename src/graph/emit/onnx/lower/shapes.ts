@@ -18,7 +18,7 @@ type Shaping = Reduction | 'Reshape' | 'Transpose' | 'Slice' | 'Concat' | 'Pad' 
 /** The largest int64: "to the end". */
 const END = Number.MAX_SAFE_INTEGER;
 
-const reduction: OnnxLower<Reduction> = (node, tensors) => {
+const reduction: OnnxLower<Reduction> = (node, tensors, { opset }) => {
   const { axes, keepDims } = node.attrs;
   const [x] = node.inputs as [Ref];
   const order = orderOf(x, tensors);
@@ -32,8 +32,8 @@ const reduction: OnnxLower<Reduction> = (node, tensors) => {
   }
   // Until opset 18 only the sum takes its axes as an input.
   const name =
-    node.op === 'Sum'
-      ? to.add('ReduceSum', [tensors.name(x), to.ints(places)], kept)
+    node.op === 'Sum' || opset > 17
+      ? to.add(`Reduce${node.op}`, [tensors.name(x), to.ints(places)], kept)
       : to.add(`Reduce${node.op}`, [tensors.name(x)], { ...kept, axes: { ints: places } });
   return { name, order: result };
 };
