@@ -1,8 +1,11 @@
+import { UserError } from '../errors.js';
 import { BACKEND_NAMES, type BackendName } from './backend-names.js';
 import { cpuInfo, type CpuInfo } from './cpu-info.js';
 import { whyNoGpu } from './gpu.js';
 import { probeBackend, type TensorFlowLibrary } from './probe.js';
 import { ownPackageFolder } from './setup/node-package.js';
+import { onnxRuntimeVersion } from './onnx/index.js';
+import { tensorflowVersion } from './tensorflow/index.js';
 import { opLibrary } from './tensorflow/op-library.js';
 import { tfjsCopies, type PackageCopy } from './tfjs-copies.js';
 
@@ -44,8 +47,6 @@ const DOES: Record<BackendName, string> = {
   cpu: 'training and inference in plain JavaScript, very slow',
 };
 
-const NO_ENGINE = 'compiled graphs are not part of this version: models run eagerly';
-
 /** Looks at this machine. Each backend is tried in a process of its own, one after the other. */
 export async function doctor(folder = process.cwd()): Promise<DoctorReport> {
   const backends = {} as Record<BackendName, Availability>;
@@ -77,8 +78,8 @@ export async function doctor(folder = process.cwd()): Promise<DoctorReport> {
     cpu: cpuInfo(),
     backends,
     engines: {
-      tensorflow: { available: false, reason: NO_ENGINE },
-      onnx: { available: false, reason: NO_ENGINE },
+      tensorflow: await engine('training and inference as one graph', tensorflowVersion),
+      onnx: await engine('inference as one graph', onnxRuntimeVersion),
       eager: works
         ? { available: true, does: 'runs each operation as TF.js calls it, on the backend' }
         : { available: false, reason: 'no backend works' },
@@ -89,6 +90,15 @@ export async function doctor(folder = process.cwd()): Promise<DoctorReport> {
     tfjsCopies: copies,
     nextSteps: nextSteps(backends, copies),
   };
+}
+
+async function engine(does: string, version: () => Promise<string>): Promise<Availability> {
+  try {
+    return { available: true, does: `${does} (version ${await version()})` };
+  } catch (error) {
+    if (error instanceof UserError) return { available: false, reason: error.message };
+    throw error;
+  }
 }
 
 async function operations(): Promise<Availability> {

@@ -98,6 +98,13 @@ export async function readFolder(
     const read = await readFile(await folder.open(candidates[0]!), options);
     return { ...read, ...config, notes: [`read from ${candidates[0]}`, ...read.notes] };
   }
+  const exported = files.find((file) => /^saved_model\.pb$|\.(onnx|mlmodel)$/.test(file));
+  if (exported !== undefined && candidates.length === 0)
+    throw new CheckpointError(
+      'unsupported',
+      folder.name,
+      `a model exported for another runtime (${exported}): its weights are constants of a graph. Give the checkpoint it was made from`,
+    );
   throw new CheckpointError(
     'directory',
     folder.name,

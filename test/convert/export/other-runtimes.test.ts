@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openCheckpoint } from '../../../src/convert/files.js';
 import type { HostModel } from '../../../src/convert/layers-model.js';
 import { builtFrom } from '../../../src/convert/load-weights.js';
 import type { Images } from '../../../src/convert/run-export.js';
@@ -77,6 +78,19 @@ describe('exports in other runtimes', () => {
     expect(found.length).toBe(expected.length);
     expect(maxAbsDiff(expected, Float32Array.from(found)) / maxAbs(expected)).toBeLessThan(tolerance);
   };
+
+  it.each(['onnx', 'savedmodel', 'coreml', 'graph'] as const)(
+    '%s is refused as a checkpoint: it says what it is, and what to give instead',
+    async (to) => {
+      const folder = await exported(hostRecNext('recnext_m0', options), to);
+      const error = await openCheckpoint(folder).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      expect(error).toMatchObject({ kind: 'unsupported' });
+      expect((error as Error).message).toMatch(/constants of a graph.*Give the checkpoint it was made from/);
+    },
+  );
 
   it('ONNX runs in onnxruntime-web', async () => {
     const ort = await import('onnxruntime-web');
