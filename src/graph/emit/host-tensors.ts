@@ -7,6 +7,9 @@ import { placed } from './axis-order.js';
 /** Values of the variables of a graph, by name. */
 export type Weights = ReadonlyMap<string, HostValue>;
 
+/** Float weights in two bytes a number. */
+export type HalfEncoder = (name: string, values: Float32Array) => Uint16Array;
+
 /** What a constant or a frozen variable holds; undefined for what is computed. */
 export function hostValueOf({ node }: Ref, weights: Weights): HostValue | undefined {
   if (node.op === 'Const') return node.attrs.value;

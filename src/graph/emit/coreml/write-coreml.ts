@@ -2,9 +2,9 @@ import { typeOf, type Graph, type GraphNode, type Ref, type TensorType } from '.
 import type { Op } from '../../ops.js';
 import { CHANNELS_FIRST, placed, plainOrder } from '../axis-order.js';
 import { unsupported } from '../emit-error.js';
-import type { Weights } from '../host-tensors.js';
+import type { HalfEncoder, Weights } from '../host-tensors.js';
 import { PlacedTensors } from '../placed-tensors.js';
-import { CoremlBuilder, type HalfEncoder } from './coreml-builder.js';
+import { CoremlBuilder } from './coreml-builder.js';
 import { images } from './lower-images.js';
 import { tensors as lowerTensors } from './lower-tensors.js';
 import type { CoremlLower } from './lowering.js';

@@ -1,9 +1,7 @@
 import type { HostValue } from '../../host-value.js';
+import type { HalfEncoder } from '../host-tensors.js';
 import type { TensorWriter } from '../placed-tensors.js';
 import type { ElementType, OnnxAttr, OnnxNode, OnnxTensor } from './proto.js';
-
-/** Float weights in two bytes a number. */
-export type HalfEncoder = (name: string, values: Float32Array) => Uint16Array;
 
 /** Constants of up to this many numbers are shared, and never stored as halves. */
 const SMALL = 16;

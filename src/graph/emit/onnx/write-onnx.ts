@@ -3,14 +3,14 @@ import { OPEN } from '../../open-batch.js';
 import type { Op } from '../../ops.js';
 import { placed, plainOrder, type AxisOrder } from '../axis-order.js';
 import { unsupported } from '../emit-error.js';
-import type { Weights } from '../host-tensors.js';
+import type { HalfEncoder, Weights } from '../host-tensors.js';
 import { imageOrder } from '../order-rules.js';
 import { PlacedTensors } from '../placed-tensors.js';
 import { elementwise } from './lower/elementwise.js';
 import { images } from './lower/images.js';
 import type { OnnxLower, OnnxLowerOptions } from './lower/lowering.js';
 import { shapes } from './lower/shapes.js';
-import { OnnxBuilder, type HalfEncoder } from './onnx-builder.js';
+import { OnnxBuilder } from './onnx-builder.js';
 import { encodeOnnx, type OnnxModel, type OnnxValueInfo } from './proto.js';
 
 export interface OnnxOptions extends Pick<OnnxLowerOptions, 'ranges'> {
