@@ -1,4 +1,6 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
+import { BACKEND_NAMES } from '../../src/runtime/backend-names.js';
+import { ENGINE_NAMES, PRECISIONS, type Precision } from '../../src/runtime/engines/engine.js';
 
 /** Parses a whole number in [min, max] for commander; refuses `12abc`, `1e3x`, NaN. */
 export function integer(min: number, max = Number.MAX_SAFE_INTEGER): (text: string) => number {
@@ -24,10 +26,8 @@ export function number(min = -Infinity, max = Infinity): (text: string) => numbe
   };
 }
 
-export const BACKENDS = ['auto', 'node', 'webgpu', 'wasm', 'cpu'] as const;
-export const ENGINES = ['auto', 'tensorflow', 'onnx', 'eager'] as const;
-
-export const PRECISIONS = ['bfloat16', 'float16'] as const;
+const BACKENDS = ['auto', ...BACKEND_NAMES] as const;
+const ENGINES = ['auto', ...ENGINE_NAMES] as const;
 
 /** Options that every command has. */
 export interface OutputOptions {
@@ -47,7 +47,7 @@ export interface ComputeOptions extends OutputOptions {
   engine: (typeof ENGINES)[number];
   device: string;
   threads?: number;
-  amp?: (typeof PRECISIONS)[number];
+  amp?: Precision;
   offline?: boolean;
   seed: number;
 }

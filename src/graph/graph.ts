@@ -85,6 +85,11 @@ export class Graph {
   }
 }
 
+/** References to all outputs of a node. */
+export function outputsOf(node: GraphNode): Ref[] {
+  return node.outputs.map((_, output) => ({ node, output }));
+}
+
 export function typeOf({ node, output }: Ref): TensorType {
   return node.outputs[output]!;
 }

@@ -1,5 +1,6 @@
-import { Graph, type GraphNode, type Ref, type TensorType } from './graph.js';
+import { outputsOf, type Graph, type GraphNode, type TensorType } from './graph.js';
 import type { OpAttrs } from './ops.js';
+import { rewriteGraph } from './passes/rewrite.js';
 
 /** Stands for the batch in shapes of a graph whose batch is open. */
 export const OPEN = -1;
@@ -10,22 +11,17 @@ export const OPEN = -1;
  * @throws Error naming the node where they differ in anything but the length of an axis, or in two axes of a shape that must be written out
  */
 export function openBatch(a: Graph, b: Graph): Graph {
-  const graph = new Graph();
-  const nodes: GraphNode[] = [];
-  const ref = ({ node, output }: Ref): Ref => ({ node: nodes[node.id]!, output });
   if (a.nodes.length !== b.nodes.length) throw new Error('the code does other things at another batch size');
-  a.nodes.forEach((node, i) => {
-    const other = b.nodes[i]!;
+  return rewriteGraph(a, (node, inputs, to) => {
+    const other = b.nodes[node.id]!;
     if (node.op !== other.op || node.inputs.length !== other.inputs.length)
       throw new Error(`${where(node)}: ${node.op} at one batch size is ${other.op} at another`);
     const outputs = node.outputs.map((type, k): TensorType => ({
       ...type,
       shape: openShape(type.shape, other.outputs[k]!.shape),
     }));
-    nodes.push(graph.add(node.op, openAttrs(node, other), node.inputs.map(ref), outputs, node));
+    return outputsOf(to.add(node.op, openAttrs(node, other), inputs, outputs, node));
   });
-  for (const [name, output] of a.outputs) graph.outputs.set(name, ref(output));
-  return graph;
 }
 
 function openShape(a: readonly number[], b: readonly number[]): number[] {

@@ -7,6 +7,7 @@ import { UserError } from '../errors.js';
 import type { ImageModel } from '../models/image-model.js';
 import type { StateDict } from '../models/state-dict.js';
 import { dataDifferences, type DataIdentity } from './data-identity.js';
+import { hostValues } from '../runtime/engines/weights.js';
 import { writeFileAtomic } from '../runtime/files.js';
 import type { ModelEma } from './ema.js';
 import type { Optimizer } from './optimizer.js';
@@ -67,7 +68,7 @@ export async function saveCheckpoint(
     await writeSafetensors(join(folder, FILES.model), model.stateDict(), WEIGHTS);
     if (ema)
       await ema.withAverage(() => writeSafetensors(join(folder, FILES.ema), model.stateDict(), WEIGHTS));
-    await writeSafetensors(join(folder, FILES.optimizer), await readVariables(optimizer.state()), {
+    await writeSafetensors(join(folder, FILES.optimizer), await hostValues(optimizer.state()), {
       layout: 'tfjs',
     });
     for (const [name, text] of Object.entries(extra)) await writeFileAtomic(join(folder, name), text);
@@ -148,13 +149,6 @@ async function readState(path: string): Promise<z.output<typeof stateSchema>> {
 
 async function readTensors(path: string): Promise<StateDict> {
   return (await openCheckpoint(path)).tensors;
-}
-
-async function readVariables(variables: ReadonlyMap<string, tf.Variable>): Promise<StateDict> {
-  const tensors: StateDict = new Map();
-  for (const [name, variable] of variables)
-    tensors.set(name, { shape: variable.shape, data: (await variable.data()) as Float32Array });
-  return tensors;
 }
 
 function assignVariables(

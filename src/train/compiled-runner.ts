@@ -5,6 +5,7 @@ import { ProgramSession } from '../graph/tensorflow/program-session.js';
 import { prepareTraining } from '../graph/passes/index.js';
 import { writeProgram } from '../graph/tensorflow/program.js';
 import { trace, type InputMaker } from '../graph/trace/trace.js';
+import { hostValues } from '../runtime/engines/weights.js';
 import { LiveTensorFlowEngine } from '../runtime/engines/live-tensorflow.js';
 import type { SessionOptions } from '../runtime/tensorflow/index.js';
 import type { OptimizerScalars } from './optimizer.js';
@@ -78,7 +79,8 @@ export class CompiledRunner implements StepRunner {
     }
     this.synced = false;
     if (this.options.undo && !results.every(({ loss }) => Number.isFinite(loss))) {
-      if (snapshot) await compiled.session.set(compiled.changed.map((name, i) => [name, snapshot[i]!]));
+      if (snapshot)
+        await compiled.session.set(compiled.changed.map((name, i) => [name, { data: snapshot[i]! }]));
       optimizer.steps = before.steps;
       model.trackedBatches = before.batches;
     }
@@ -204,12 +206,4 @@ async function hostScalars(scalars: OptimizerScalars): Promise<Record<string, Fl
 
 function prefixed(scalars: Readonly<Record<string, Float32Array>>): Record<string, Float32Array> {
   return Object.fromEntries(Object.entries(scalars).map(([name, value]) => [SCALAR + name, value]));
-}
-
-async function hostValues(
-  variables: ReadonlyMap<string, tf.Variable>,
-): Promise<(readonly [string, Float32Array])[]> {
-  return Promise.all(
-    [...variables].map(async ([name, variable]) => [name, (await variable.data()) as Float32Array] as const),
-  );
 }

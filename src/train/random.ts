@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { philox4x32 } from '../data/random.js';
+import { fnv1a32 } from '../fnv1a.js';
 
 /** Where in a run a random choice is made. */
 export interface StepAddress {
@@ -25,7 +26,7 @@ export function uniformNumbersAt(address: StepAddress): (path: string, count: nu
   const key = [seed >>> 0, Math.floor(seed / 2 ** 32)];
   const words = new Uint32Array(4);
   return (path, count) => {
-    const purpose = fnv1a(path);
+    const purpose = fnv1a32(path);
     const values = new Float32Array(count);
     for (let i = 0; i < count; i++) {
       if (i % 4 === 0) philox4x32([i / 4, step, epoch, purpose], key, words);
@@ -34,11 +35,4 @@ export function uniformNumbersAt(address: StepAddress): (path: string, count: nu
     }
     return values;
   };
-}
-
-/** 32-bit FNV-1a of an ASCII text. */
-function fnv1a(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  return hash | 0;
 }

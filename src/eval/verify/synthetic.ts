@@ -1,16 +1,10 @@
+import { fnv1a32 } from '../../fnv1a.js';
 import type { HostTensor, StateDict } from '../../models/state-dict.js';
 
 /**
  * The deterministic weights and inputs of the reference numbers (golden README, section 2): a counter-based generator,
  * so that no trained checkpoint is needed to compare two implementations.
  */
-
-/** 32-bit FNV-1a hash of the UTF-8 bytes of `text`. */
-export function fnv1a32(text: string): number {
-  let h = 0x811c9dc5;
-  for (const byte of new TextEncoder().encode(text)) h = Math.imul(h ^ byte, 0x01000193);
-  return h >>> 0;
-}
 
 /** The i-th output (i = 0, 1, 2, …) of mulberry32 seeded with `seed`, as an unsigned 32-bit integer. */
 export function u32(seed: number, i: number): number {

@@ -1,4 +1,4 @@
-import type { Graph, GraphNode, Ref } from '../graph.js';
+import { outputsOf, type Graph, type GraphNode } from '../graph.js';
 import { countUses, rewriteGraph } from './rewrite.js';
 
 type Norm = Extract<GraphNode, { op: 'BatchNormTraining' }>;
@@ -42,8 +42,4 @@ export function fuseNormWithGelu(graph: Graph): Graph {
         return undefined;
     }
   });
-}
-
-function outputsOf(node: GraphNode): Ref[] {
-  return node.outputs.map((_, output) => ({ node, output }));
 }

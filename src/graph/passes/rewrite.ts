@@ -1,4 +1,4 @@
-import { Graph, type GraphNode, type Ref } from '../graph.js';
+import { Graph, outputsOf, type GraphNode, type Ref } from '../graph.js';
 
 /**
  * What a node becomes: references to its outputs in the new graph; undefined: itself.
@@ -24,8 +24,7 @@ export function rewriteGraph(graph: Graph, rewrite: Rewrite): Graph {
 
 /** The same node with other inputs. */
 export function copyNode(node: GraphNode, inputs: readonly Ref[], to: Graph): Ref[] {
-  const copy = to.add(node.op, node.attrs, inputs, node.outputs, node);
-  return node.outputs.map((_, output) => ({ node: copy, output }));
+  return outputsOf(to.add(node.op, node.attrs, inputs, node.outputs, node));
 }
 
 /** How often each output is used, by node and by output; results of the graph count as uses. */

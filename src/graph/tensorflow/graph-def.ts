@@ -1,12 +1,13 @@
 import protobuf from 'protobufjs/light.js';
 import type { DType, HostValue } from '../host-value.js';
+import { elementType } from '../../runtime/tensorflow/dtypes.js';
 import type { NodeAttr, NodeDef } from './node-def.js';
 
 /** The version of the GraphDef format that is written; every TensorFlow 2 reads it. */
 const PRODUCER = 1087;
 
 /** TensorFlow's DataType. */
-export const DATA_TYPE: Readonly<Record<DType, number>> = { float32: 1, int32: 3, bool: 10 };
+export const dataType = (dtype: DType): number => elementType(dtype).code;
 
 /** The messages of graph.proto, node_def.proto, attr_value.proto, tensor.proto, tensor_shape.proto and versions.proto that are written, with their field numbers. */
 const root = protobuf.Root.fromJSON({
@@ -81,7 +82,7 @@ export function graphDefMessage(nodes: readonly NodeDef[]): protobuf.Message {
 }
 
 function attrValue(attr: NodeAttr): Record<string, unknown> {
-  if ('type' in attr) return { type: DATA_TYPE[attr.type] };
+  if ('type' in attr) return { type: dataType(attr.type) };
   if ('int' in attr) return { i: attr.int };
   if ('ints' in attr) return { list: { i: attr.ints } };
   if ('float' in attr) return { f: attr.float };
@@ -102,7 +103,7 @@ function shapeMessage(shape: readonly number[]): Record<string, unknown> {
 
 function tensorMessage({ dtype, shape, data }: HostValue): Record<string, unknown> {
   return {
-    dtype: DATA_TYPE[dtype],
+    dtype: dataType(dtype),
     tensorShape: shapeMessage(shape),
     tensorContent: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
   };

@@ -29,10 +29,12 @@ export class ProgramSession<R extends string = string> {
   }
 
   /** Sets variables; throws for a name that the program doesn't have. */
-  async set(values: Iterable<readonly [name: string, data: Float32Array]>): Promise<void> {
+  async set(
+    values: Iterable<readonly [name: string, value: { readonly data: Float32Array }]>,
+  ): Promise<void> {
     const feeds = new Map<string, HostArray>();
     const targets: string[] = [];
-    for (const [name, data] of values) {
+    for (const [name, { data }] of values) {
       const { feed, assign, type } = this.variable(name);
       feeds.set(feed, { dtype: 'float32', shape: type.shape, data });
       targets.push(assign);

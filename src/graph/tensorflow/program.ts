@@ -62,19 +62,21 @@ export function writeProgram<R extends string>(
   return { nodes: to.nodes, routines, variables };
 }
 
-/** A graph whose weights are constants: to be run or exported without any state. */
-export function writeFrozen(
+/** A program of one graph whose weights are constants: it has no state. */
+export function writeFrozen<R extends string>(
+  name: R,
   graph: Graph,
   weights: ReadonlyMap<string, HostValue>,
   options: LowerOptions = {},
-): { nodes: readonly NodeDef[]; routine: Routine } {
+): Program<R> {
   const to = new NodeBuilder();
-  const writer = new RoutineWriter(to, '', graph, options, (name, type) => {
-    const value = weights.get(name);
-    if (value === undefined) throw new Error(`there is no weight "${name}"`);
-    return { read: to.add('Const', [], { dtype: { type: type.dtype }, value: { tensor: value } }, name) };
+  const writer = new RoutineWriter(to, '', graph, options, (weight, type) => {
+    const value = weights.get(weight);
+    if (value === undefined) throw new Error(`there is no weight "${weight}"`);
+    return { read: to.add('Const', [], { dtype: { type: type.dtype }, value: { tensor: value } }, weight) };
   });
-  return { nodes: to.nodes, routine: writer.write() };
+  const routines = { [name]: writer.write() } as Record<R, Routine>;
+  return { nodes: to.nodes, routines, variables: new Map() };
 }
 
 function writeVariable(
@@ -114,7 +116,8 @@ interface VariableNodes {
 class RoutineWriter {
   private readonly names = new Map<number, readonly string[]>();
   private readonly inputs = new Map<string, ProgramInput>();
-  private readonly handles = new Map<number, { name: string; handle: string }>();
+  /** What this routine reads variables from, by their names. */
+  private readonly reads = new Map<string, string>();
   private alive: string | undefined;
   private readonly applied: string[] = [];
   /** Variables that their update has already written. */
@@ -155,8 +158,9 @@ class RoutineWriter {
         case 'Variable': {
           const { name } = node.attrs;
           const { read, handle } = this.variable(name, node.outputs[0]!);
-          if (handle !== undefined) this.handles.set(node.id, { name, handle });
-          this.names.set(node.id, [this.ownRead(name, read, handle)]);
+          const own = this.ownRead(name, read, handle);
+          this.reads.set(name, own);
+          this.names.set(node.id, [own]);
           break;
         }
         case 'Const':
@@ -168,7 +172,7 @@ class RoutineWriter {
             handles: slots.map(({ handle }) => handle),
             after: this.alive,
           };
-          const { outputs, applied } = lowerAdamW(node, inputs, to, this.options, apply);
+          const { outputs, applied } = lowerAdamW(node, inputs, to, apply);
           if (applied !== undefined) {
             this.applied.push(applied);
             slots!.forEach(({ name }) => this.written.add(name));
@@ -228,11 +232,9 @@ class RoutineWriter {
       if (this.written.has(name)) continue;
       const { handle } = this.variable(name, ref.node.outputs[ref.output]!);
       if (handle === undefined) throw new Error(`the frozen weight "${name}" is updated`);
-      const read = nodesOf(graph, 'Variable').find((node) => node.attrs.name === name);
-      const after = [
-        ...(read === undefined ? [] : [`^${this.name({ node: read, output: 0 })}`]),
-        ...(this.alive === undefined ? [] : [`^${this.alive}`]),
-      ];
+      const after = [this.reads.get(name), this.alive].flatMap((node) =>
+        node === undefined ? [] : [`^${node}`],
+      );
       this.applied.push(
         to.add(
           'AssignVariableOp',

@@ -55,6 +55,10 @@ export class Recorder {
     return ref;
   }
 
+  scalar(value: number): Ref {
+    return this.constant({ dtype: 'float32', shape: [], data: Float32Array.of(value) });
+  }
+
   /** Appends a node and gives its outputs as TF.js tensors without values. */
   record<O extends Op>(
     op: O,

@@ -1,7 +1,7 @@
 import { UsageError, UserError } from '../../errors.js';
 import { parseDevice } from '../device.js';
 import { opLibrary, tensorflowVersion } from '../tensorflow/index.js';
-import type { EngineName } from './engine.js';
+import type { EngineName, Precision } from './engine.js';
 
 /** What executes models, and where. */
 export interface EngineOptions {
@@ -11,7 +11,7 @@ export interface EngineOptions {
   /** Threads of one operation; default: one a core. */
   readonly threads?: number;
   /** Computes in 16 bits what gains by it; TensorFlow only. Results differ in the third digit. */
-  readonly amp?: 'bfloat16' | 'float16';
+  readonly amp?: Precision;
   /** Path of our own operations for TensorFlow, where they are built. */
   readonly opLibrary?: string;
 }
@@ -19,13 +19,11 @@ export interface EngineOptions {
 /**
  * The engine to use. `auto` takes TensorFlow where its library is on this machine, TF.js itself elsewhere.
  *
- * @param notice told why `auto` passes over a faster engine
  * @throws UserError that says why an engine asked for by name does not work here
  */
-export async function chooseEngine(
+async function chooseEngine(
   wanted: EngineName | 'auto',
   purpose: 'training' | 'inference',
-  notice: (line: string) => void = () => undefined,
 ): Promise<EngineName> {
   if (wanted === 'eager') return wanted;
   if (wanted === 'onnx') {
@@ -38,7 +36,6 @@ export async function chooseEngine(
     return 'tensorflow';
   } catch (error) {
     if (wanted !== 'auto' || !(error instanceof UserError)) throw error;
-    notice(error.message);
     return 'eager';
   }
 }
@@ -48,9 +45,8 @@ export async function resolveEngine(
   wanted: EngineName | 'auto',
   purpose: 'training' | 'inference',
   { device = 'cpu', threads, amp }: Pick<EngineOptions, 'device' | 'threads' | 'amp'>,
-  notice?: (line: string) => void,
 ): Promise<EngineOptions> {
-  const engine = await chooseEngine(wanted, purpose, notice);
+  const engine = await chooseEngine(wanted, purpose);
   if (amp !== undefined && engine !== 'tensorflow')
     throw new UsageError(`--amp ${amp} works with --engine tensorflow only, found ${engine}.`);
   if (amp === 'float16' && purpose === 'training')

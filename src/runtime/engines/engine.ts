@@ -2,6 +2,10 @@
 export const ENGINE_NAMES = ['tensorflow', 'onnx', 'eager'] as const;
 export type EngineName = (typeof ENGINE_NAMES)[number];
 
+/** 16-bit types that a compiled graph may compute in. */
+export const PRECISIONS = ['bfloat16', 'float16'] as const;
+export type Precision = (typeof PRECISIONS)[number];
+
 /** `[batch, height, width, channels]`. */
 export type ImagesShape = readonly [batch: number, height: number, width: number, channels: number];
 

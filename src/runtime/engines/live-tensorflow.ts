@@ -5,6 +5,7 @@ import { ProgramSession } from '../../graph/tensorflow/program-session.js';
 import { writeProgram } from '../../graph/tensorflow/program.js';
 import type { ImageModel } from '../../models/image-model.js';
 import type { SessionOptions } from '../tensorflow/index.js';
+import { BySize } from './by-size.js';
 import type { ImagesShape, InferenceEngine } from './engine.js';
 import { hostWeights } from './weights.js';
 
@@ -13,8 +14,8 @@ type Session = ProgramSession<'evaluate'>;
 /** Runs a model that is being trained as a TensorFlow graph: its weights can be taken anew without compiling again. */
 export class LiveTensorFlowEngine implements InferenceEngine {
   readonly engine = 'tensorflow';
-  private readonly sessions = new Map<string, Promise<Session>>();
-  private weights: readonly (readonly [string, Float32Array])[] = [];
+  private readonly sessions = new BySize((height, width) => this.open(height, width));
+  private weights: Awaited<ReturnType<typeof hostWeights>> = new Map();
 
   constructor(
     private readonly model: ImageModel,
@@ -27,33 +28,18 @@ export class LiveTensorFlowEngine implements InferenceEngine {
 
   /** From now on the model's present weights count. */
   async takeWeights(): Promise<void> {
-    this.weights = [...(await hostWeights(this.model))].map(([name, { data }]) => [
-      name,
-      data as Float32Array,
-    ]);
-    for (const session of this.sessions.values()) await (await session).set(this.weights);
+    this.weights = await hostWeights(this.model);
+    for (const session of await this.sessions.all()) await session.set(this.weights);
   }
 
   async logits(images: Float32Array, shape: ImagesShape): Promise<Float32Array> {
-    const session = await this.session(shape[1], shape[2]);
+    const session = await this.sessions.get(shape[1], shape[2]);
     const { logits } = await session.run({ routine: 'evaluate', inputs: { images } });
     return logits!.data as Float32Array;
   }
 
   dispose(): void {
-    for (const session of this.sessions.values())
-      session.then(
-        (open) => open.dispose(),
-        () => undefined,
-      );
-    this.sessions.clear();
-  }
-
-  private session(height: number, width: number): Promise<Session> {
-    const key = `${height}x${width}`;
-    let session = this.sessions.get(key);
-    if (session === undefined) this.sessions.set(key, (session = this.open(height, width)));
-    return session;
+    this.sessions.dispose();
   }
 
   private async open(height: number, width: number): Promise<Session> {

@@ -4,6 +4,7 @@ import type { HostValue } from '../../graph/host-value.js';
 import { prepareInference } from '../../graph/passes/index.js';
 import type { ImageModel } from '../../models/image-model.js';
 import { OnnxSession, type OnnxSessionOptions } from '../onnx/index.js';
+import { BySize } from './by-size.js';
 import type { ImagesShape, InferenceEngine } from './engine.js';
 import { hostWeights } from './weights.js';
 
@@ -14,7 +15,12 @@ import { hostWeights } from './weights.js';
  */
 export class OnnxEngine implements InferenceEngine {
   readonly engine = 'onnx';
-  private readonly sessions = new Map<string, Promise<OnnxSession>>();
+  private readonly sessions = new BySize((height, width) => {
+    const graph = prepareInference(forwardGraph(this.model, { height, width }));
+    // Images come as they lie in TF.js: the model itself turns them.
+    const model = writeOnnx(graph, { weights: this.weights, images: 'nhwc' });
+    return OnnxSession.open(model, this.options);
+  });
 
   private constructor(
     private readonly model: ImageModel,
@@ -26,7 +32,7 @@ export class OnnxEngine implements InferenceEngine {
     const engine = new OnnxEngine(model, await hostWeights(model), options);
     const [, height, width] = model.dataConfig.inputSize;
     // What doesn't work shows here, not at the first image.
-    await engine.session(height, width);
+    await engine.sessions.get(height, width);
     return engine;
   }
 
@@ -35,30 +41,11 @@ export class OnnxEngine implements InferenceEngine {
   }
 
   async logits(images: Float32Array, shape: ImagesShape): Promise<Float32Array> {
-    const session = await this.session(shape[1], shape[2]);
+    const session = await this.sessions.get(shape[1], shape[2]);
     return session.run(images, shape);
   }
 
   dispose(): void {
-    for (const session of this.sessions.values())
-      session
-        .then((open) => open.dispose())
-        // One that never opened has nothing to give back.
-        .catch(() => undefined);
-    this.sessions.clear();
-  }
-
-  private session(height: number, width: number): Promise<OnnxSession> {
-    const key = `${height}x${width}`;
-    let session = this.sessions.get(key);
-    if (session === undefined) this.sessions.set(key, (session = this.open(height, width)));
-    return session;
-  }
-
-  private open(height: number, width: number): Promise<OnnxSession> {
-    const graph = prepareInference(forwardGraph(this.model, { height, width }));
-    // Images come as they lie in TF.js: the model itself turns them.
-    const model = writeOnnx(graph, { weights: this.weights, images: 'nhwc' });
-    return OnnxSession.open(model, this.options);
+    this.sessions.dispose();
   }
 }

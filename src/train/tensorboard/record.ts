@@ -1,10 +1,4 @@
-import { crc32c } from '@node-rs/crc32';
-
-/** TensorFlow stores checksums rotated and with a constant added, so that a record may hold records. */
-function masked(bytes: Uint8Array): number {
-  const crc = crc32c(bytes);
-  return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
-}
+import { maskedCrc } from '../../data/sources/tfrecord-index.js';
 
 /**
  * A TFRecord: length (8 bytes), its checksum (4), the bytes, their checksum (4), all little-endian
@@ -14,8 +8,8 @@ export function frameRecord(bytes: Uint8Array): Uint8Array {
   const record = new Uint8Array(bytes.length + 16);
   const view = new DataView(record.buffer);
   view.setBigUint64(0, BigInt(bytes.length), true);
-  view.setUint32(8, masked(record.subarray(0, 8)), true);
+  view.setUint32(8, maskedCrc(record.subarray(0, 8)), true);
   record.set(bytes, 12);
-  view.setUint32(12 + bytes.length, masked(bytes), true);
+  view.setUint32(12 + bytes.length, maskedCrc(bytes), true);
   return record;
 }

@@ -1,6 +1,6 @@
 import type protobuf from 'protobufjs/light.js';
 import type { Graph } from '../../graph.js';
-import { DATA_TYPE, encodeGraphDef } from '../../tensorflow/graph-def.js';
+import { dataType, encodeGraphDef } from '../../tensorflow/graph-def.js';
 import { frozenNodes, type Port } from '../frozen/frozen-nodes.js';
 import type { Weights } from '../host-tensors.js';
 import { SavedModel, SIGNATURE, TAG } from './proto.js';
@@ -40,7 +40,7 @@ function tensorInfos(ports: ReadonlyMap<string, Port>): Record<string, unknown> 
       name,
       {
         name: `${node}:0`,
-        dtype: DATA_TYPE[type.dtype],
+        dtype: dataType(type.dtype),
         tensorShape: { dim: type.shape.map((size) => ({ size })) },
       },
     ]),

@@ -1,7 +1,6 @@
 import type { GraphNode } from '../../graph.js';
 import type { NodeBuilder } from '../node-builder.js';
 import { FLOAT } from '../node-def.js';
-import type { LowerOptions } from './lowering.js';
 
 /** How an optimizer step is applied to variables where they are. */
 export interface ApplyOptions {
@@ -20,7 +19,6 @@ export function lowerAdamW(
   node: Extract<GraphNode, { op: 'AdamW' }>,
   inputs: readonly string[],
   to: NodeBuilder,
-  _options: LowerOptions,
   apply: ApplyOptions | undefined,
 ): { outputs: string[]; applied?: string } {
   const [parameter, mean, square, gradient, keep, rate, eps] = inputs as [

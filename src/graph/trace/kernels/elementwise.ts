@@ -68,20 +68,22 @@ export const elementwiseKernels: Readonly<Record<string, TraceKernel>> = {
   },
   ClipByValue: (call) => {
     const { shape } = call.type('x');
-    const limit = (name: string) =>
-      call.recorder.constant({ dtype: 'float32', shape: [], data: Float32Array.of(call.attr<number>(name)) });
+    const limit = (name: string) => call.recorder.scalar(call.attr<number>(name));
     const low = call.one('Maximum', {}, [call.ref('x'), limit('clipValueMin')], shape);
     return call.one('Minimum', {}, [call.recorder.ref(low), limit('clipValueMax')], shape);
   },
   /** 1 where x > 0, `alpha` elsewhere (TF.js gives it NaN for NaN; the graph `alpha`). */
   Step: (call) => {
     const { shape } = call.type('x');
-    const scalar = (value: number) =>
-      call.recorder.constant({ dtype: 'float32', shape: [], data: Float32Array.of(value) });
-    const positive = call.one('Greater', {}, [call.ref('x'), scalar(0)], shape, 'bool');
+    const positive = call.one('Greater', {}, [call.ref('x'), call.recorder.scalar(0)], shape, 'bool');
     const alpha = call.attr<number>('alpha');
     if (alpha === 0) return call.one('Cast', {}, [call.recorder.ref(positive)], shape);
-    return call.one('Select', {}, [call.recorder.ref(positive), scalar(1), scalar(alpha)], shape);
+    return call.one(
+      'Select',
+      {},
+      [call.recorder.ref(positive), call.recorder.scalar(1), call.recorder.scalar(alpha)],
+      shape,
+    );
   },
   Select: (call) => {
     const { shape, dtype } = call.type('t');
