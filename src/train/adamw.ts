@@ -1,16 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { adamW } from '../ops/index.js';
-import {
-  createSlots,
-  disposeSlots,
-  lrScales,
-  scalarsByScale,
-  scaled,
-  slotState,
-  type Optimizer,
-  type OptimizerScalars,
-  type Slot,
-} from './optimizer.js';
+import { scaled, SlotOptimizer, type OptimizerScalars, type Slot } from './optimizer.js';
 import { parameterSettings, type ParameterSettings } from './param-groups.js';
 
 export interface AdamWOptions {
@@ -37,63 +27,47 @@ export type AdamWScalars = OptimizerScalars & {
  * AdamW (Loshchilov & Hutter 2019) as `torch.optim.AdamW` computes it, with two groups: weights, which decay, and vectors
  * and biases, which don't (see `decays`).
  */
-export class AdamW implements Optimizer {
-  steps = 0;
-  private readonly slots: ReadonlyMap<string, Slot<'exp_avg' | 'exp_avg_sq'>>;
-  private readonly scales: readonly number[];
-
+export class AdamW extends SlotOptimizer<'exp_avg' | 'exp_avg_sq'> {
   /** @param settings of each parameter; default: the weight decay of the options for all that decay */
   constructor(
     parameters: ReadonlyMap<string, tf.Variable>,
     private readonly options: AdamWOptions,
     settings: ReadonlyMap<string, ParameterSettings> = parameterSettings(parameters, options),
   ) {
-    this.slots = createSlots(parameters, settings, ['exp_avg', 'exp_avg_sq']);
-    this.scales = [...new Set([1, ...lrScales(settings)])];
+    super(parameters, settings, ['exp_avg', 'exp_avg_sq']);
   }
 
-  nextScalars(lr: number): AdamWScalars {
+  override nextScalars(lr: number): AdamWScalars {
     this.steps++;
     const [beta1, beta2] = this.options.betas;
     const correction = Math.sqrt(1 - beta2 ** this.steps);
-    const rates = scalarsByScale(lr, this.scales, (own) => ({
+    const rates = this.scalarsByScale(lr, (own) => ({
       keep: 1 - own * this.options.weightDecay,
       rate: (own * correction) / (1 - beta1 ** this.steps),
     }));
     return { ...rates, eps: tf.scalar(this.options.eps * correction) } as AdamWScalars;
   }
 
-  update(gradients: tf.NamedTensorMap, scalars: AdamWScalars): void {
+  protected override step(
+    { parameter, settings: { weightDecay, lrScale }, state }: Slot<'exp_avg' | 'exp_avg_sq'>,
+    gradient: tf.Tensor,
+    scalars: AdamWScalars,
+  ): void {
     const [beta1, beta2] = this.options.betas;
-    for (const [name, { parameter, settings, state }] of this.slots) {
-      const gradient = gradients[name];
-      if (gradient === undefined) continue;
-      const { weightDecay, lrScale } = settings;
-      tf.tidy(() => {
-        const [updated, mean, square] = adamW(
-          {
-            parameter,
-            mean: state.exp_avg,
-            square: state.exp_avg_sq,
-            gradient,
-            keep: scalars[scaled('keep', lrScale)]!,
-            rate: scalars[scaled('rate', lrScale)]!,
-            eps: scalars.eps,
-          },
-          { beta1, beta2, decay: weightDecay > 0 },
-        );
-        state.exp_avg.assign(mean);
-        state.exp_avg_sq.assign(square);
-        parameter.assign(updated);
-      });
-    }
-  }
-
-  state(): Map<string, tf.Variable> {
-    return slotState(this.slots);
-  }
-
-  dispose(): void {
-    disposeSlots(this.slots);
+    const [updated, mean, square] = adamW(
+      {
+        parameter,
+        mean: state.exp_avg,
+        square: state.exp_avg_sq,
+        gradient,
+        keep: scalars[scaled('keep', lrScale)]!,
+        rate: scalars[scaled('rate', lrScale)]!,
+        eps: scalars.eps,
+      },
+      { beta1, beta2, decay: weightDecay > 0 },
+    );
+    state.exp_avg.assign(mean);
+    state.exp_avg_sq.assign(square);
+    parameter.assign(updated);
   }
 }

@@ -24,6 +24,11 @@ export interface Optimizer {
   dispose(): void;
 }
 
+/** Name of a scalar that depends on a parameter's share of the learning rate: `rate`, or `rate/0.75`. */
+export function scaled(name: string, lrScale: number): string {
+  return lrScale === 1 ? name : `${name}/${lrScale}`;
+}
+
 /** A parameter with what an optimizer keeps of it. */
 export interface Slot<K extends string> {
   readonly parameter: tf.Variable;
@@ -31,56 +36,71 @@ export interface Slot<K extends string> {
   readonly state: Readonly<Record<K, tf.Variable>>;
 }
 
-/** Slots of all parameters, each with a variable of zeros for each of `kinds`. */
-export function createSlots<K extends string>(
-  parameters: ReadonlyMap<string, tf.Variable>,
-  settings: ReadonlyMap<string, ParameterSettings>,
-  kinds: readonly K[],
-): ReadonlyMap<string, Slot<K>> {
-  const zeros = (like: tf.Variable) => tf.tidy(() => tf.variable(tf.zerosLike(like), false));
-  return new Map(
-    [...parameters].map(([name, parameter]) => [
-      name,
-      {
-        parameter,
-        settings: settings.get(name)!,
-        state: Object.fromEntries(kinds.map((kind) => [kind, zeros(parameter)])) as Record<K, tf.Variable>,
-      },
-    ]),
-  );
-}
+/** What all optimizers share that step each parameter by itself: variables of zeros for each of `kinds` beside it, and numbers for each share of the learning rate. */
+export abstract class SlotOptimizer<K extends string> implements Optimizer {
+  steps = 0;
+  private readonly slots: ReadonlyMap<string, Slot<K>>;
+  /** The different shares of the learning rate among the settings, and 1. */
+  private readonly scales: readonly number[];
 
-/** The variables of slots by `KIND.PARAMETER`, kind by kind within a parameter. */
-export function slotState(slots: ReadonlyMap<string, Slot<string>>): Map<string, tf.Variable> {
-  const state = new Map<string, tf.Variable>();
-  for (const [name, slot] of slots)
-    for (const [kind, variable] of Object.entries(slot.state)) state.set(`${kind}.${name}`, variable);
-  return state;
-}
+  protected constructor(
+    parameters: ReadonlyMap<string, tf.Variable>,
+    settings: ReadonlyMap<string, ParameterSettings>,
+    kinds: readonly K[],
+  ) {
+    const zeros = (like: tf.Variable) => tf.tidy(() => tf.variable(tf.zerosLike(like), false));
+    this.slots = new Map(
+      [...parameters].map(([name, parameter]) => [
+        name,
+        {
+          parameter,
+          settings: settings.get(name)!,
+          state: Object.fromEntries(kinds.map((kind) => [kind, zeros(parameter)])) as Record<K, tf.Variable>,
+        },
+      ]),
+    );
+    this.scales = [...new Set([1, ...[...settings.values()].map(({ lrScale }) => lrScale)])];
+  }
 
-export function disposeSlots(slots: ReadonlyMap<string, Slot<string>>): void {
-  for (const variable of slotState(slots).values()) variable.dispose();
-}
+  abstract nextScalars(lr: number): OptimizerScalars;
 
-/** Name of a scalar that depends on a parameter's share of the learning rate: `rate`, or `rate/0.75`. */
-export function scaled(name: string, lrScale: number): string {
-  return lrScale === 1 ? name : `${name}/${lrScale}`;
-}
+  update(gradients: tf.NamedTensorMap, scalars: OptimizerScalars): void {
+    for (const [name, slot] of this.slots) {
+      const gradient = gradients[name];
+      if (gradient !== undefined) tf.tidy(() => this.step(slot, gradient, scalars));
+    }
+  }
 
-/** The different shares of the learning rate among the settings. */
-export function lrScales(settings: ReadonlyMap<string, ParameterSettings>): number[] {
-  return [...new Set([...settings.values()].map(({ lrScale }) => lrScale))];
-}
+  /** Updates one parameter and what is kept of it. Called inside a tidy. */
+  protected abstract step(slot: Slot<K>, gradient: tf.Tensor, scalars: OptimizerScalars): void;
 
-/** Scalars for each share of the learning rate, by the name `scaled` gives them. */
-export function scalarsByScale(
-  lr: number,
-  scales: readonly number[],
-  numbers: (lr: number) => Readonly<Record<string, number>>,
-): Record<string, tf.Scalar> {
-  return Object.fromEntries(
-    scales.flatMap((scale) =>
-      Object.entries(numbers(lr * scale)).map(([name, value]) => [scaled(name, scale), tf.scalar(value)]),
-    ),
-  );
+  /** Names of the parameters, in order. */
+  protected names(): Iterable<string> {
+    return this.slots.keys();
+  }
+
+  /** Scalars for each share of the learning rate, by the name `scaled` gives them. */
+  protected scalarsByScale(
+    lr: number,
+    numbers: (lr: number) => Readonly<Record<string, number>>,
+  ): Record<string, tf.Scalar> {
+    return Object.fromEntries(
+      this.scales.flatMap((scale) =>
+        Object.entries(numbers(lr * scale)).map(([name, value]) => [scaled(name, scale), tf.scalar(value)]),
+      ),
+    );
+  }
+
+  /** By `KIND.PARAMETER`, kind by kind within a parameter. */
+  state(): Map<string, tf.Variable> {
+    const state = new Map<string, tf.Variable>();
+    for (const [name, slot] of this.slots)
+      for (const [kind, variable] of Object.entries<tf.Variable>(slot.state))
+        state.set(`${kind}.${name}`, variable);
+    return state;
+  }
+
+  dispose(): void {
+    for (const variable of this.state().values()) variable.dispose();
+  }
 }
