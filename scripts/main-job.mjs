@@ -132,7 +132,7 @@ async function main() {
     `largest logit difference through fusing: ${converted.maxRelDiff.toExponential(1)} of the largest logit`,
   );
   console.log(
-    `images/s:        ${plain.imagesPerSecond.toFixed(0)} as trained, ${fused.imagesPerSecond.toFixed(0)} fused (${fused.backend})`,
+    `images/s:        ${plain.imagesPerSecond.toFixed(0)} as trained, ${fused.imagesPerSecond.toFixed(0)} fused (${fused.engine === 'eager' ? fused.backend : fused.engine})`,
   );
   console.log(`time:            ${((performance.now() - started) / 1000).toFixed(0)} s`);
   if (plain.top1 !== fused.top1)
