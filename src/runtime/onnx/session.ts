@@ -46,7 +46,7 @@ export class OnnxSession {
   /**
    * Runs the model.
    *
-   * @param data row-major; read where it lies, so leave it unchanged until the result is there
+   * @param data row-major; read where it lies unless its memory is shared, so leave it unchanged until the result is there
    * @returns the values of the output, memory of its own
    */
   async run(data: Float32Array, shape: readonly number[]): Promise<Float32Array> {
@@ -57,7 +57,7 @@ export class OnnxSession {
   async runAll(data: Float32Array, shape: readonly number[]): Promise<Record<string, Float32Array>> {
     const { session, runtime } = this;
     const results = await session.run({
-      [session.inputNames[0]!]: new runtime.Tensor('float32', data, shape),
+      [session.inputNames[0]!]: new runtime.Tensor('float32', ownMemory(data), shape),
     });
     return Object.fromEntries(
       Object.entries(results).map(([name, value]) => [name, value.data as Float32Array]),
@@ -68,6 +68,11 @@ export class OnnxSession {
   async dispose(): Promise<void> {
     await this.session.release();
   }
+}
+
+/** onnxruntime refuses shared memory ("Invalid argument"), in which the loader's threads leave their batches. */
+function ownMemory(data: Float32Array): Float32Array {
+  return data.buffer instanceof SharedArrayBuffer ? data.slice() : data;
 }
 
 function provider(device: string): ort.InferenceSession.ExecutionProviderConfig {
