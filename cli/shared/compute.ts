@@ -1,13 +1,6 @@
-import { selectBackend, type BackendName } from '../../src/runtime/backend.js';
-import { resolveEngine, type EngineOptions } from '../../src/runtime/engines/choose.js';
+import { startEngine, type Compute } from '../../src/runtime/engines/start.js';
 import type { ComputeOptions } from './options.js';
 import type { Output } from './output.js';
-
-/** What a command computes with. */
-export interface Compute {
-  readonly backend: BackendName;
-  readonly engine: EngineOptions;
-}
 
 /**
  * Makes the engine and backend ready that the options ask for, and says which they are.
@@ -15,24 +8,16 @@ export interface Compute {
  * @param purpose what a compiled graph would do; `layers`: the command looks at single layers, which only TF.js itself can show
  */
 export async function startCompute(
-  { backend, engine, device, threads, amp }: ComputeOptions,
+  { engine, ...options }: ComputeOptions,
   output: Output,
   purpose: 'training' | 'inference' | 'layers',
 ): Promise<Compute> {
-  const notice = (line: string) => output.info(line);
-  // Somebody who names a backend wants that to compute.
-  const wanted = purpose === 'layers' || (engine === 'auto' && backend !== 'auto') ? 'eager' : engine;
-  const resolved = await resolveEngine(wanted, purpose === 'training' ? 'training' : 'inference', {
-    device,
-    threads,
-    amp,
-  });
-  const chosen = resolved.engine;
-  // Beside a compiled graph TF.js only holds the weights.
-  const name =
-    chosen === 'eager'
-      ? await selectBackend(backend, { device, threads, notice })
-      : await selectBackend(backend === 'auto' ? 'cpu' : backend);
-  output.info(chosen === 'eager' ? `backend: ${name}` : `engine: ${chosen}`);
-  return { backend: name, engine: resolved };
+  const started = await startEngine(
+    { ...options, engine: purpose === 'layers' ? 'eager' : engine },
+    purpose === 'training' ? 'training' : 'inference',
+    (line) => output.info(line),
+  );
+  const chosen = started.engine.engine;
+  output.info(chosen === 'eager' ? `backend: ${started.backend}` : `engine: ${chosen}`);
+  return started;
 }

@@ -3,14 +3,14 @@ import { UserError } from '../../errors.js';
 import { Graph, typeOf, type Place, type Ref, type TensorType } from '../graph.js';
 import { hostArray, type DType, type HostValue } from '../host-value.js';
 import type { Op, OpAttrs } from '../ops.js';
+import { moduleScope } from './module-scope.js';
 import type { TraceBackend } from './trace-backend.js';
 
 /** Constants of up to this many numbers are written once however often they are made. */
 const SHARED_CONSTANT = 64;
 
-/** The part of TF.js' engine that tells where we are and who owns a tensor's data. */
+/** The part of TF.js' engine that tells who owns a tensor's data. */
 interface EngineState {
-  readonly scopeStack: readonly { readonly name: string }[];
   readonly tensorInfo: WeakMap<object, { readonly backend: { readSync(id: object): ArrayLike<number> } }>;
 }
 
@@ -85,7 +85,7 @@ export class Recorder {
       ref === undefined
         ? 'a tensor'
         : `the output of ${ref.node.op} (shape [${typeOf(ref).shape.join(', ')}])`;
-    const where = this.scope() ?? ref?.node.scope;
+    const where = moduleScope() ?? ref?.node.scope;
     throw new UserError(
       `${where ? `module "${where}"` : 'the code'} reads the value of ${what} while it is being traced: a compiled step has no values ` +
         `until it runs. Keep the decision in tensor operations, or run without compiling (--engine eager).`,
@@ -94,21 +94,11 @@ export class Recorder {
 
   /** Where the code that runs now stands. Gradients run outside of every module: they belong where the values they work with came from. */
   private place(inputs: readonly Ref[]): Place {
-    const scope = this.scope();
+    const scope = moduleScope();
     if (scope !== undefined) return { scope, backward: false };
     const nodes = inputs.map(({ node }) => node).filter((node) => node.scope !== '');
     const origin = nodes.find((node) => !node.backward) ?? nodes[0];
     return { scope: origin?.scope ?? '', backward: true };
-  }
-
-  /** The innermost scope that a module opened (`tf.tidy` with a name); TF.js names its own after operations. */
-  scope(): string | undefined {
-    const { scopeStack } = engineState();
-    for (let i = scopeStack.length - 1; i >= 0; i--) {
-      const { name } = scopeStack[i]!;
-      if (name !== undefined && name !== 'unnamed scope' && !name.endsWith('__op')) return name;
-    }
-    return undefined;
   }
 }
 

@@ -1,9 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
 import type { ImageModel } from '../../models/image-model.js';
-import type { InferenceEngine } from './engine.js';
+import type { ProfiledEngine } from './engine.js';
+import { profileEager } from './profile-eager.js';
 
 /** Runs a model in TF.js, on whatever backend the process has. The model stays the caller's. */
-export function eagerEngine(model: ImageModel): InferenceEngine {
+export function eagerEngine(model: ImageModel): ProfiledEngine {
   return {
     engine: 'eager',
     numClasses: model.numClasses,
@@ -13,6 +14,12 @@ export function eagerEngine(model: ImageModel): InferenceEngine {
       output.dispose();
       return values;
     },
+    profile: (images, shape) =>
+      profileEager(async () => {
+        const output = tf.tidy(() => model.forward(tf.tensor4d(images, [...shape])));
+        await output.data();
+        output.dispose();
+      }),
     dispose: () => undefined,
   };
 }

@@ -1,3 +1,5 @@
+import type { OperationTime } from './operation-time.js';
+
 /** What executes a model: a compiled graph (`tensorflow`, `onnx`) or TF.js operation by operation (`eager`). */
 export const ENGINE_NAMES = ['tensorflow', 'onnx', 'eager'] as const;
 export type EngineName = (typeof ENGINE_NAMES)[number];
@@ -19,4 +21,10 @@ export interface InferenceEngine {
    */
   logits(images: Float32Array, shape: ImagesShape): Promise<Float32Array>;
   dispose(): void;
+}
+
+/** One that shows how it works. */
+export interface ProfiledEngine extends InferenceEngine {
+  /** Runs the model once and tells when each of its operations ran. */
+  profile(images: Float32Array, shape: ImagesShape): Promise<OperationTime[]>;
 }

@@ -6,13 +6,14 @@ import { writeProgram } from '../../graph/tensorflow/program.js';
 import type { ImageModel } from '../../models/image-model.js';
 import type { SessionOptions } from '../tensorflow/index.js';
 import { BySize } from './by-size.js';
-import type { ImagesShape, InferenceEngine } from './engine.js';
+import type { ImagesShape, ProfiledEngine } from './engine.js';
+import type { OperationTime } from './operation-time.js';
 import { hostWeights } from './weights.js';
 
 type Session = ProgramSession<'evaluate'>;
 
 /** Runs a model that is being trained as a TensorFlow graph: its weights can be taken anew without compiling again. */
-export class LiveTensorFlowEngine implements InferenceEngine {
+export class LiveTensorFlowEngine implements ProfiledEngine {
   readonly engine = 'tensorflow';
   private readonly sessions = new BySize((height, width) => this.open(height, width));
   private weights: Awaited<ReturnType<typeof hostWeights>> = new Map();
@@ -36,6 +37,12 @@ export class LiveTensorFlowEngine implements InferenceEngine {
     const session = await this.sessions.get(shape[1], shape[2]);
     const { logits } = await session.run({ routine: 'evaluate', inputs: { images } });
     return logits!.data as Float32Array;
+  }
+
+  async profile(images: Float32Array, shape: ImagesShape): Promise<OperationTime[]> {
+    const session = await this.sessions.get(shape[1], shape[2]);
+    const { operations } = await session.profile({ routine: 'evaluate', inputs: { images } });
+    return operations;
   }
 
   dispose(): void {

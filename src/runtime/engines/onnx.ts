@@ -3,9 +3,10 @@ import { forwardGraph } from '../../graph/forward-graph.js';
 import type { HostValue } from '../../graph/host-value.js';
 import { prepareInference } from '../../graph/passes/index.js';
 import type { ImageModel } from '../../models/image-model.js';
-import { OnnxSession, type OnnxSessionOptions } from '../onnx/index.js';
+import { OnnxSession, profileOnnx, type OnnxSessionOptions } from '../onnx/index.js';
 import { BySize } from './by-size.js';
-import type { ImagesShape, InferenceEngine } from './engine.js';
+import type { ImagesShape, ProfiledEngine } from './engine.js';
+import type { OperationTime } from './operation-time.js';
 import { hostWeights } from './weights.js';
 
 /**
@@ -13,14 +14,11 @@ import { hostWeights } from './weights.js';
  *
  * @throws UserError where onnxruntime is not installed
  */
-export class OnnxEngine implements InferenceEngine {
+export class OnnxEngine implements ProfiledEngine {
   readonly engine = 'onnx';
-  private readonly sessions = new BySize((height, width) => {
-    const graph = prepareInference(forwardGraph(this.model, { height, width }));
-    // Images come as they lie in TF.js: the model itself turns them.
-    const model = writeOnnx(graph, { weights: this.weights, images: 'nhwc' });
-    return OnnxSession.open(model, this.options);
-  });
+  private readonly sessions = new BySize((height, width) =>
+    OnnxSession.open(this.onnxModel(height, width), this.options),
+  );
 
   private constructor(
     private readonly model: ImageModel,
@@ -45,7 +43,18 @@ export class OnnxEngine implements InferenceEngine {
     return session.run(images, shape);
   }
 
+  /** In a session of its own: onnxruntime profiles one from its start to its end. */
+  async profile(images: Float32Array, shape: ImagesShape): Promise<OperationTime[]> {
+    return profileOnnx(this.onnxModel(shape[1], shape[2]), this.options, images, shape);
+  }
+
   dispose(): void {
     this.sessions.dispose();
+  }
+
+  private onnxModel(height: number, width: number): Uint8Array {
+    const graph = prepareInference(forwardGraph(this.model, { height, width }));
+    // Images come as they lie in TF.js: the model itself turns them.
+    return writeOnnx(graph, { weights: this.weights, images: 'nhwc' });
   }
 }

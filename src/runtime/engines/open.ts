@@ -1,7 +1,7 @@
 import type { ImageModel } from '../../models/image-model.js';
 import type { EngineOptions } from './choose.js';
 import { eagerEngine } from './eager.js';
-import type { InferenceEngine } from './engine.js';
+import type { ProfiledEngine } from './engine.js';
 import { OnnxEngine } from './onnx.js';
 import { tensorFlowOptions } from './session-options.js';
 import { TensorFlowEngine } from './tensorflow.js';
@@ -10,7 +10,7 @@ import { TensorFlowEngine } from './tensorflow.js';
 export async function openEngine(
   model: ImageModel,
   options: EngineOptions = { engine: 'eager' },
-): Promise<InferenceEngine> {
+): Promise<ProfiledEngine> {
   switch (options.engine) {
     case 'eager':
       return eagerEngine(model);

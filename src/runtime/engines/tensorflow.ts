@@ -7,7 +7,8 @@ import { writeFrozen } from '../../graph/tensorflow/program.js';
 import type { ImageModel } from '../../models/image-model.js';
 import type { SessionOptions } from '../tensorflow/index.js';
 import { BySize } from './by-size.js';
-import type { ImagesShape, InferenceEngine } from './engine.js';
+import type { ImagesShape, ProfiledEngine } from './engine.js';
+import type { OperationTime } from './operation-time.js';
 import { hostWeights } from './weights.js';
 
 /**
@@ -15,7 +16,7 @@ import { hostWeights } from './weights.js';
  *
  * @throws UserError where there is no libtensorflow
  */
-export class TensorFlowEngine implements InferenceEngine {
+export class TensorFlowEngine implements ProfiledEngine {
   readonly engine = 'tensorflow';
   private readonly sessions = new BySize((height, width) => {
     const graph = prepareInference(forwardGraph(this.model, { height, width }));
@@ -48,6 +49,12 @@ export class TensorFlowEngine implements InferenceEngine {
     const session = await this.sessions.get(shape[1], shape[2]);
     const { logits } = await session.run({ routine: 'evaluate', inputs: { images } });
     return logits!.data as Float32Array;
+  }
+
+  async profile(images: Float32Array, shape: ImagesShape): Promise<OperationTime[]> {
+    const session = await this.sessions.get(shape[1], shape[2]);
+    const { operations } = await session.profile({ routine: 'evaluate', inputs: { images } });
+    return operations;
   }
 
   dispose(): void {

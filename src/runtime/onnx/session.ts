@@ -8,6 +8,8 @@ export interface OnnxSessionOptions {
   readonly threads?: number;
   /** `cpu` (default), `gpu` or `gpu:N` (CUDA). */
   readonly device?: string;
+  /** Beginning of the path of a file that tells of every run, written by `endProfile`. */
+  readonly profile?: string;
 }
 
 /** An ONNX model of one input, everything float32, ready to run. */
@@ -23,7 +25,7 @@ export class OnnxSession {
    */
   static async open(
     model: Uint8Array,
-    { threads, device = 'cpu' }: OnnxSessionOptions = {},
+    { threads, device = 'cpu', profile }: OnnxSessionOptions = {},
   ): Promise<OnnxSession> {
     const runtime = await loadOnnxRuntime();
     const options: ort.InferenceSession.SessionOptions = {
@@ -31,6 +33,7 @@ export class OnnxSession {
       // Warnings about nodes that run on the CPU are no news to anyone.
       logSeverityLevel: 3,
       ...(threads !== undefined && { intraOpNumThreads: threads }),
+      ...(profile !== undefined && { enableProfiling: true, profileFilePrefix: profile }),
     };
     try {
       return new OnnxSession(runtime, await runtime.InferenceSession.create(model, options));
@@ -62,6 +65,11 @@ export class OnnxSession {
     return Object.fromEntries(
       Object.entries(results).map(([name, value]) => [name, value.data as Float32Array]),
     );
+  }
+
+  /** Writes the file of a session that was opened with `profile`. */
+  endProfile(): void {
+    this.session.endProfiling();
   }
 
   /** Gives its memory back. Runs that are under way must have ended. */

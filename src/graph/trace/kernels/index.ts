@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../../../errors.js';
+import { moduleScope } from '../module-scope.js';
 import type { TraceBackend } from '../trace-backend.js';
 import { elementwiseKernels } from './elementwise.js';
 import { imageKernels } from './images.js';
@@ -36,8 +37,8 @@ export function registerTraceKernels(backendName: string): void {
       tf.registerKernel({
         kernelName,
         backendName,
-        kernelFunc: ({ backend }) => {
-          const where = (backend as TraceBackend).active.scope();
+        kernelFunc: () => {
+          const where = moduleScope();
           throw new UserError(
             `${where === undefined ? 'the code' : `module "${where}"`} uses the TF.js kernel ${kernelName}, which can't be compiled. ` +
               `Write it with other operations, or run without compiling (--engine eager).`,
