@@ -5,7 +5,8 @@
  *
  * The same 64 JPEGs of 500x375 (quality 90, 4:2:0), read from files over and over, in batches of 64 at 224, with the evaluation's transform and with the whole
  * training transform. Everybody keeps his workers between rounds (Python: 2, torch, torchvision and timm installed); they take turns, round by round. The
- * table has medians over the rounds of images per second (wall time), and medians of the ratios to Python within a round.
+ * table has medians over the rounds of images per second (wall time) and of milliseconds of processor time an image (all threads and processes of that
+ * side; steadier on a busy machine), and medians of the ratios of speed to Python within a round.
  */
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -63,24 +64,28 @@ async function compare() {
 
 async function rounds(settings) {
   const speeds = new Map();
+  const costs = new Map();
   for (let round = 0; round <= Number(values.rounds); round++)
     for (const kind of KINDS)
       for (const { name, peer, workers } of settings) {
-        const speed = Number(await peer.ask(`${kind} ${workers}`));
+        const [speed, cost] = (await peer.ask(`${kind} ${workers}`)).split(' ').map(Number);
         // The first round warms up.
         const key = `${kind} ${name}`;
-        if (round > 0) speeds.set(key, [...(speeds.get(key) ?? []), speed]);
+        if (round === 0) continue;
+        speeds.set(key, [...(speeds.get(key) ?? []), speed]);
+        costs.set(key, [...(costs.get(key) ?? []), cost]);
       }
   for (const kind of KINDS)
     for (const { name } of settings) {
       const list = speeds.get(`${kind} ${name}`);
+      const cost = median(costs.get(`${kind} ${name}`)).toFixed(2).padStart(6);
       const python = speeds.get(`${kind} python`);
       const ratio =
         python && name !== 'python'
           ? `   ${median(list.map((speed, i) => speed / python[i])).toFixed(2)} x`
           : '';
       console.log(
-        `${kind.padEnd(6)}${name.padEnd(22)}${median(list).toFixed(0).padStart(6)} images/s${ratio}`,
+        `${kind.padEnd(6)}${name.padEnd(22)}${median(list).toFixed(0).padStart(6)} images/s${cost} ms of processors an image${ratio}`,
       );
     }
 }
@@ -142,8 +147,11 @@ async function serve(folder) {
       cacheBytes: 0,
     };
     const start = performance.now();
+    const before = process.cpuUsage();
     for await (const batch of createLoader(data, options).epoch(epoch++)) batch.release();
-    console.log(`> ${(images * 1000) / (performance.now() - start)}`);
+    const speed = (images * 1000) / (performance.now() - start);
+    const { user, system } = process.cpuUsage(before);
+    console.log(`> ${speed} ${(user + system) / 1000 / images}`);
   }
 }
 
