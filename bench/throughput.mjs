@@ -96,7 +96,6 @@ function pytorch() {
 
 async function serve(mode) {
   const load = (path) => import(new URL(`../dist/src/${path}`, import.meta.url).href);
-  const tf = await import('@tensorflow/tfjs');
   const { selectBackend } = await load('runtime/backend.js');
   const { buildModel, replaceBatchnorm } = await load('models/index.js');
   const { AdamW } = await load('train/adamw.js');
@@ -127,8 +126,6 @@ async function serve(mode) {
         optimizer: new AdamW(model.parameters, { betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0.025 }),
         ema: new ModelEma(model, 0.9999),
         clip: { mode: 'agc', factor: 0.02 },
-        // As the PyTorch side: the distillation head learns from given classes, no teacher runs.
-        teacher: { forward: () => tf.zeros([batchSize, 1000]) },
         distillation: { type: 'hard', alpha: 0.5, tau: 1 },
       },
       {},
@@ -136,7 +133,9 @@ async function serve(mode) {
     );
     const targets = alignedFloat32(batchSize * 1000).fill(1e-4);
     for (let i = 0; i < batchSize; i++) targets[i * 1000 + ((37 * i) % 1000)] = 0.9;
-    const batch = { images, targets, shape, at: { seed: 0, epoch: 0, step: 0 } };
+    // As the PyTorch side: the distillation head learns from given classes, no teacher runs.
+    const teacher = new Int32Array(batchSize);
+    const batch = { images, targets, teacher, shape, at: { seed: 0, epoch: 0, step: 0 } };
     return () => runner.update([batch], 1e-3);
   }
 

@@ -14,8 +14,8 @@ export function requireSameClasses(
 ): void {
   if (a === undefined || b === undefined) return;
   // ImageNet's classes go by their synsets in folders and by their words in weights.
-  const here = a.map(wordsOf);
-  const there = b.map(wordsOf);
+  const here = a.map(classKey);
+  const there = b.map(classKey);
   if (here.length !== there.length) {
     const [more, fewer] = here.length > there.length ? [here, there] : [there, here];
     const extra = more.find((name) => !fewer.includes(name));
@@ -31,7 +31,8 @@ export function requireSameClasses(
   );
 }
 
-function wordsOf(name: string): string {
+/** What a class is found by: ImageNet's by its words, others by their name. */
+export function classKey(name: string): string {
   const label = synsetLabel(name);
   return label === undefined ? name : IMAGENET_CLASSES[label]!;
 }

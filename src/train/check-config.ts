@@ -2,6 +2,7 @@ import { isMixing } from '../data/mixing/index.js';
 import { UsageError } from '../errors.js';
 import type { RunConfig } from './config.js';
 import { DEFAULT_BETAS } from './default-betas.js';
+import { givenNormalisation } from './teacher/normalisation.js';
 import { parseProgressive } from './progressive.js';
 
 /** Checks options against each other, and fills in those whose default depends on others. Throws UsageError naming the options. */
@@ -24,7 +25,9 @@ function checkEpochs({ epochs, warmupEpochs }: RunConfig): void {
     );
 }
 
-function checkTeacher({ teacherModel, teacherPath, distillationType = 'none' }: RunConfig): void {
+function checkTeacher(config: RunConfig): void {
+  const { teacherModel, teacherPath, distillationType = 'none' } = config;
+  givenNormalisation(config, { mean: [], std: [] });
   if (teacherModel !== undefined && teacherPath === undefined)
     throw new UsageError(`The teacher ${teacherModel} needs its weights: give them with --teacher-path.`);
   if (teacherPath === undefined && distillationType !== 'none')

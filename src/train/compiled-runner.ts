@@ -1,24 +1,34 @@
 import * as tf from '@tensorflow/tfjs';
-import type { Graph } from '../graph/graph.js';
+import type { Graph, TensorType } from '../graph/graph.js';
 import type { LowerOptions } from '../graph/tensorflow/lower/index.js';
-import { ProgramSession } from '../graph/tensorflow/program-session.js';
+import { ProgramSession, type RoutineRun } from '../graph/tensorflow/program-session.js';
 import { prepareTraining } from '../graph/passes/index.js';
 import { writeProgram } from '../graph/tensorflow/program.js';
 import { trace, type InputMaker } from '../graph/trace/trace.js';
 import { hostValues } from '../runtime/engines/weights.js';
 import { LiveTensorFlowEngine } from '../runtime/engines/live-tensorflow.js';
+import type { OperationTime } from '../runtime/engines/operation-time.js';
 import type { SessionOptions } from '../runtime/tensorflow/index.js';
+import type { TeacherTensor } from './distillation.js';
 import type { OptimizerScalars } from './optimizer.js';
 import { uniformNumbersAt } from './random.js';
 import { gradientStep, trainingStep, type StepInput, type StepOutput, type StepParts } from './step.js';
 import { stepState } from './step-state.js';
-import type { BatchResult, RunnerOptions, StepRunner, TrainBatch } from './step-runner.js';
+import {
+  teacherShape,
+  type BatchResult,
+  type RunnerOptions,
+  type StepRunner,
+  type TeacherOutput,
+  type TrainBatch,
+} from './step-runner.js';
 
 type Routine = 'step' | 'accumulate';
+type Session = ProgramSession<Routine>;
 
 /** The step compiled for one shape of batch. */
 interface CompiledStep {
-  readonly session: ProgramSession<Routine>;
+  readonly session: Session;
   /** State that a step changes. */
   readonly changed: readonly string[];
   /** Random inputs: module and count. */
@@ -50,7 +60,25 @@ export class CompiledRunner implements StepRunner {
     this.evaluation = new LiveTensorFlowEngine(parts.model, options.evaluation ?? {});
   }
 
-  async update(batches: readonly TrainBatch[], lr: number): Promise<BatchResult[]> {
+  update(batches: readonly TrainBatch[], lr: number): Promise<BatchResult[]> {
+    return this.run(batches, lr, (session, run) => session.run(run));
+  }
+
+  async profile(batches: readonly TrainBatch[], lr: number): Promise<OperationTime[]> {
+    const found: OperationTime[] = [];
+    await this.run(batches, lr, async (session, run) => {
+      const { outputs, operations } = await session.profile(run);
+      found.push(...operations);
+      return outputs;
+    });
+    return found;
+  }
+
+  private async run(
+    batches: readonly TrainBatch[],
+    lr: number,
+    execute: (session: Session, run: RoutineRun<Routine>) => ReturnType<Session['run']>,
+  ): Promise<BatchResult[]> {
     const { model, optimizer } = this.parts;
     const before = { steps: optimizer.steps, batches: model.trackedBatches };
     const scalars = await hostScalars(optimizer.nextScalars(lr));
@@ -61,11 +89,12 @@ export class CompiledRunner implements StepRunner {
     const results: BatchResult[] = [];
     for (const [i, batch] of batches.entries()) {
       const last = i === batches.length - 1;
-      const outputs = await compiled.session.run({
+      const outputs = await execute(compiled.session, {
         routine: last ? 'step' : 'accumulate',
         inputs: {
           images: batch.images,
           targets: batch.targets,
+          ...(batch.teacher && { teacher: batch.teacher }),
           ...uniformInputs(compiled, batch),
           ...(last && { ...prefixed(scalars), share: Float32Array.of(1 / batches.length) }),
         },
@@ -157,7 +186,10 @@ export class CompiledRunner implements StepRunner {
   }
 
   /** The graphs of a step and, where gradients are accumulated, of a batch before it. */
-  private trace({ shape, targets }: TrainBatch, scalarNames: readonly string[]): Record<Routine, Graph> {
+  private trace(
+    { shape, targets, teacher }: TrainBatch,
+    scalarNames: readonly string[],
+  ): Record<Routine, Graph> {
     const { parts, options, state } = this;
     const { gradientSum, model } = parts;
     const { trackedBatches } = model;
@@ -169,6 +201,7 @@ export class CompiledRunner implements StepRunner {
         dtype: 'float32',
         shape: [shape[0], targets.length / shape[0]],
       }) as tf.Tensor2D,
+      ...(teacher && { teacher: input('teacher', teacherType(teacher, shape[0])) as TeacherTensor }),
       context: {
         freezeBatchNorm: options.freezeBatchNorm,
         uniform: (path, count) => input(UNIFORM + path, { dtype: 'float32', shape: [count] }) as tf.Tensor1D,
@@ -190,6 +223,13 @@ export class CompiledRunner implements StepRunner {
     model.trackedBatches = trackedBatches;
     return graphs as Record<Routine, Graph>;
   }
+}
+
+function teacherType(teacher: TeacherOutput, batch: number): TensorType {
+  return {
+    dtype: teacher instanceof Int32Array ? 'int32' : 'float32',
+    shape: teacherShape(teacher, batch),
+  };
 }
 
 function uniformInputs({ uniforms }: CompiledStep, { at }: TrainBatch): Record<string, Float32Array> {

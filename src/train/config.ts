@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { BYTE_SIZE } from '../data/byte-size.js';
+import { LAYOUTS, NORMALISATIONS } from './teacher/names.js';
 
 /** Topics under which `recnext train --help` lists the options. */
 export type OptionGroup =
@@ -32,6 +33,8 @@ const positive = z.number().min(0);
 const beta = z.number().min(0).lt(1);
 const whole = (min: number) => z.int().min(min);
 const share = z.number().min(0).max(1);
+const above0 = z.number().positive();
+const perChannel = z.tuple([z.number(), z.number(), z.number()]);
 const range = (min: number) => z.tuple([z.number().min(min), z.number().min(min)]);
 
 /**
@@ -221,11 +224,42 @@ export const runConfigSchema = z.strictObject({
   ),
   teacherModel: about(
     'Loss and distillation',
-    'model of the teacher (default: as its weights say)',
+    'model of the teacher (default, and auto: as its weights say)',
     z.string().optional(),
     'name',
   ),
-  teacherPath: about('Loss and distillation', 'weights of the teacher', z.string().optional(), 'weights'),
+  teacherPath: about(
+    'Loss and distillation',
+    'the teacher: weights of a RecNeXt or RegNetY, a TF.js GraphModel or LayersModel, a SavedModel, an ONNX file',
+    text.optional(),
+    'weights',
+  ),
+  teacherNorm: about(
+    'Loss and distillation',
+    "how the teacher's images are normalised; none: as the student's (default: as its file says, else imagenet)",
+    z.enum(NORMALISATIONS).optional(),
+  ),
+  teacherMean: about(
+    'Loss and distillation',
+    'the same as means of the channels, pixels from 0 to 1; with --teacher-std',
+    perChannel.optional(),
+  ),
+  teacherStd: about(
+    'Loss and distillation',
+    'and their deviations',
+    z.tuple([above0, above0, above0]).optional(),
+  ),
+  teacherLayout: about(
+    'Loss and distillation',
+    "axes of the teacher's images, where its file does not say",
+    z.enum(LAYOUTS).optional(),
+  ),
+  teacherClasses: about(
+    'Loss and distillation',
+    "names of the teacher's outputs, a line each, where they are not the data's classes; or YAML of the data's classes and their outputs",
+    text.optional(),
+    'file',
+  ),
 
   drop: about('Regularisation', 'dropout before the classifier', beta.default(0)),
   dropPath: about(

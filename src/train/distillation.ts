@@ -9,21 +9,29 @@ export interface Distillation {
   readonly tau: number;
 }
 
+/** What a teacher says of a batch: its classes, int32 `[batch]`, or its logits, `[batch, classes]`. */
+export type TeacherTensor = tf.Tensor1D | tf.Tensor2D;
+
+/** The class of each row. */
+export function classesOf(teacher: TeacherTensor): tf.Tensor1D {
+  return teacher.rank === 1 ? (teacher as tf.Tensor1D) : (teacher.argMax(1) as tf.Tensor1D);
+}
+
 /**
  * What the distillation head learns from the teacher (DeiT, Touvron et al. 2021, section 4, as the reference computes it):
  * `hard`: cross entropy against the teacher's arg-max; `soft`: tau²/(N K) sum p_t (log p_t - log p_s) at temperature tau,
  * summed over the batch and divided by batch × classes.
  *
  * @param student logits of the distillation head, `[batch, classes]`
- * @param teacher logits of the teacher, `[batch, classes]`; no gradient flows into them
+ * @param teacher no gradient flows into it; `soft` needs logits
  */
 export function distillationLoss(
   student: tf.Tensor2D,
-  teacher: tf.Tensor2D,
+  teacher: TeacherTensor,
   { type, tau }: Pick<Distillation, 'type' | 'tau'>,
 ): tf.Scalar {
   return tf.tidy(() => {
-    if (type === 'hard') return crossEntropy(student, teacher.argMax(1) as tf.Tensor1D);
+    if (type === 'hard') return crossEntropy(student, classesOf(teacher));
     const logTeacher = tf.logSoftmax(teacher.div(tau));
     const logStudent = tf.logSoftmax(student.div(tau));
     const divergence = logTeacher.exp().mul(logTeacher.sub(logStudent)).sum();
@@ -35,7 +43,7 @@ export function distillationLoss(
 export function distilledLoss(
   base: tf.Scalar,
   student: tf.Tensor2D,
-  teacher: tf.Tensor2D,
+  teacher: TeacherTensor,
   distillation: Distillation,
 ): tf.Scalar {
   const { alpha } = distillation;

@@ -5,6 +5,7 @@ import { parseProgressive } from './progressive.js';
 import { prepareRun, type PrepareHooks, type PreparedRun } from './prepare.js';
 import type { RunHooks } from './run.js';
 import { learningRate } from './schedule.js';
+import type { TrainBatch } from './step-runner.js';
 import { createTraining, type Training } from './training.js';
 
 /** Updates that are done to measure; the first one, which compiles and warms up, is timed apart. */
@@ -38,7 +39,7 @@ export interface DryRun {
 /** Prepares a run, does a few updates of it, and says what the whole would be. Writes nothing. */
 export async function dryRun(
   layers: readonly ConfigLayer[],
-  hooks: PrepareHooks & Pick<RunHooks, 'engine' | 'warn'>,
+  hooks: PrepareHooks & Pick<RunHooks, 'warn'>,
 ): Promise<DryRun> {
   const config = mergeConfig(...layers);
   const prepared = await prepareRun(config, undefined, hooks);
@@ -115,10 +116,10 @@ async function realSteps(
       if (group.length === 0) break;
       const waited = performance.now() - start;
       const first = step;
-      await runner.update(
-        group.map((batch, i) => toBatch(batch, { seed, epoch: 0, step: first + i })),
-        lr,
-      );
+      const made: TrainBatch[] = [];
+      for (const [i, batch] of group.entries())
+        made.push(await toBatch(batch, { seed, epoch: 0, step: first + i }));
+      await runner.update(made, lr);
       group.forEach((batch) => batch.release?.());
       step += group.length;
       const count = 1000 * group.length;

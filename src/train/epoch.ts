@@ -52,7 +52,9 @@ export async function runEpoch(
       used.length === 0
         ? []
         : await runner.update(
-            used.map((batch) => toBatch(batch, { seed, epoch, step: first + group.indexOf(batch) })),
+            await inOrder(used, (batch) =>
+              toBatch(batch, { seed, epoch, step: first + group.indexOf(batch) }),
+            ),
             lr,
           );
     const bad = used.filter((_, i) => !Number.isFinite(results[i]!.loss));
@@ -113,6 +115,13 @@ export async function runEpoch(
     await folder.trimLog(progress.epoch);
     warn(`${error.message} Going on from it without these samples (${rollbacks} of ${MAX_ROLLBACKS} times).`);
   }
+}
+
+/** `make` of each, one after the other: each may take all of the processor. */
+async function inOrder<T, R>(items: readonly T[], make: (item: T) => Promise<R>): Promise<R[]> {
+  const made: R[] = [];
+  for (const item of items) made.push(await make(item));
+  return made;
 }
 
 /** Batches by `size`, the last group may be smaller. */

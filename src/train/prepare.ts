@@ -3,14 +3,17 @@ import { weightsLabel } from '../convert/hub/resolve-weights.js';
 import { loadModel } from '../convert/load-weights.js';
 import { timmConfig } from '../convert/write/timm-config.js';
 import type { Dataset } from '../data/index.js';
-import { UsageError, UserError } from '../errors.js';
-import { requireSameClasses } from '../eval/classes.js';
-import { buildModel, type RecNext, type RegNet, smallInputNotice } from '../models/index.js';
+import { UsageError } from '../errors.js';
+import { buildModel, type DataConfig, type RecNext, type RegNet, smallInputNotice } from '../models/index.js';
+import type { EngineOptions } from '../runtime/engines/choose.js';
 import { loadClassWeights } from './class-weights.js';
 import type { RunConfig } from './config.js';
 import { labelDigest } from './data-identity.js';
 import { freeze } from './freeze.js';
 import { runNotices } from './notices.js';
+import { parseProgressive } from './progressive.js';
+import { openTeacher } from './teacher/open-teacher.js';
+import { liveOutputs, type TeacherOutputs } from './teacher/outputs.js';
 import { createLoaders, openTraining, openValidation, type LeftOut } from './train-data.js';
 import type { TrainParts } from './train.js';
 
@@ -19,6 +22,8 @@ export type PrepareHooks = FetchOptions & {
   readonly notice: (line: string) => void;
   /** Names of samples that are left out, because they cannot be read. */
   readonly leaveOut?: LeftOut;
+  /** What executes the run, and its teacher where that can be. Default: TF.js, operation by operation. */
+  readonly engine?: EngineOptions;
 };
 
 /** Everything of a run but its folder. */
@@ -43,7 +48,7 @@ export async function prepareRun(
   freeze(model, config.freeze);
   const small = smallInputNotice(model);
   if (small !== undefined) notice(small);
-  const teacher = await teacherOf(config, data, hooks);
+  const teacher = await teacherOf(config, data, model.dataConfig, hooks);
   const loaders = createLoaders(config, model.dataConfig, data, val, notice);
   runNotices(config, loaders.train.steps).forEach(notice);
 
@@ -100,23 +105,23 @@ function requireHeads<M extends RecNext | RegNet>(model: M, { distillationType }
 }
 
 async function teacherOf(
-  { teacherPath, teacherModel, distillationType }: RunConfig,
+  config: RunConfig,
   data: Dataset,
+  student: DataConfig,
   hooks: PrepareHooks,
-): Promise<RecNext | RegNet | undefined> {
-  if (teacherPath === undefined || distillationType === 'none') return undefined;
-  const { model, classNames, notes } = await loadModel({
-    weights: teacherPath,
-    model: teacherModel,
-    ...fetching(hooks),
-  });
-  const teacher = `the teacher ${weightsLabel(teacherPath)}`;
-  notes.forEach((note) => hooks.notice(`${teacher}: ${note}`));
-  if (model.numClasses !== data.numClasses)
-    throw new UserError(
-      `${teacher} knows ${model.numClasses} classes, ${data.source} has ${data.numClasses}: ` +
-        `distillation needs a teacher of the same classes.`,
-    );
-  requireSameClasses(classNames, teacher, data.classes, data.source);
-  return model;
+): Promise<TeacherOutputs | undefined> {
+  const { teacherPath, distillationType: kind = 'none' } = config;
+  if (teacherPath === undefined || kind === 'none') return undefined;
+  const teacher = await openTeacher(
+    teacherPath,
+    config,
+    {
+      data: { count: data.numClasses, names: data.classes, source: data.source },
+      student,
+      inputSize: parseProgressive(config)[0]!.size,
+      engine: hooks.engine,
+    },
+    { ...fetching(hooks), notice: hooks.notice },
+  );
+  return liveOutputs(teacher, kind);
 }

@@ -2,7 +2,6 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { readModel } from '../convert/read-model.js';
 import { writeFileAtomic } from '../runtime/files.js';
-import type { EngineOptions } from '../runtime/engines/choose.js';
 import { requireSameData } from './checkpoint.js';
 import type { RunConfig } from './config.js';
 import { formatConfig, mergeConfig, readConfigFile, type ConfigLayer } from './load-config.js';
@@ -17,8 +16,6 @@ import { watchRun, type WatchHooks } from './watch.js';
 export interface RunHooks extends WatchHooks, PrepareHooks {
   /** Told what a user may not expect, a line each. */
   readonly notice: (line: string) => void;
-  /** What executes the step. Default: TF.js, operation by operation. */
-  readonly engine?: EngineOptions;
   /** What computes the run (backend, engine, device), written into config.yaml for people. */
   readonly machine?: string;
   /** The run is about to begin. */

@@ -2,9 +2,15 @@ import * as tf from '@tensorflow/tfjs';
 import type { ForwardContext } from '../models/image-model.js';
 import { eagerEngine } from '../runtime/engines/eager.js';
 import type { InferenceEngine } from '../runtime/engines/engine.js';
+import type { OperationTime } from '../runtime/engines/operation-time.js';
+import { profileEager } from '../runtime/engines/profile-eager.js';
+import type { TeacherTensor } from './distillation.js';
 import { uniformAt, type StepAddress } from './random.js';
 import { gradientStep, trainingStep, type StepInput, type StepOutput, type StepParts } from './step.js';
 import { remember } from './undo.js';
+
+/** Classes `[batch]`, or logits `[batch, classes]`, row-major. */
+export type TeacherOutput = Int32Array | Float32Array;
 
 /** A batch on the host, ready for the step. */
 export interface TrainBatch {
@@ -13,6 +19,8 @@ export interface TrainBatch {
   readonly shape: readonly [batch: number, height: number, width: number, channels: number];
   /** `[batch, classes]`, row-major. */
   readonly targets: Float32Array;
+  /** What the teacher says of the images, where the run distils. */
+  readonly teacher?: TeacherOutput;
   /** Where in the run it stands: what its stochastic depth and dropout are drawn from. */
   readonly at: StepAddress;
 }
@@ -32,6 +40,8 @@ export interface StepRunner {
    * finite and the runner was made to undo, everything is as it was before: weights, running statistics, moments, average, counts.
    */
   update(batches: readonly TrainBatch[], lr: number): Promise<BatchResult[]>;
+  /** An update that tells when each of its operations ran. Slower. */
+  profile(batches: readonly TrainBatch[], lr: number): Promise<OperationTime[]>;
   /** Brings model, optimizer and average up to date with the updates: call it before reading them. */
   sync(): Promise<void>;
   /** Model, optimizer and average were set from outside: the next update starts from what they are now. */
@@ -61,7 +71,7 @@ export function eagerRunner(parts: StepParts, { freezeBatchNorm, undo = false }:
           const output = last
             ? lastStep(parts, input, lr, batches.length)
             : gradientStep({ ...parts, gradientSum: gradientSum! }, input);
-          tf.dispose([input.images, input.targets]);
+          tf.dispose([input.images, input.targets, ...(input.teacher ? [input.teacher] : [])]);
           results.push(await read(output));
         }
         if (before && !results.every(({ loss }) => Number.isFinite(loss))) before.restore();
@@ -69,6 +79,9 @@ export function eagerRunner(parts: StepParts, { freezeBatchNorm, undo = false }:
       } finally {
         before?.dispose();
       }
+    },
+    profile(batches, lr) {
+      return profileEager(() => this.update(batches, lr));
     },
     sync: () => Promise.resolve(),
     reload: () => undefined,
@@ -90,14 +103,20 @@ export function eagerRunner(parts: StepParts, { freezeBatchNorm, undo = false }:
 }
 
 function inputOf(
-  { images, shape, targets, at }: TrainBatch,
+  { images, shape, targets, teacher, at }: TrainBatch,
   freezeBatchNorm: RunnerOptions['freezeBatchNorm'],
 ): StepInput {
   return {
     images: tf.tensor4d(images, [...shape]),
     targets: tf.tensor2d(targets, [shape[0], targets.length / shape[0]]),
+    ...(teacher && { teacher: tf.tensor(teacher, teacherShape(teacher, shape[0])) as TeacherTensor }),
     context: { freezeBatchNorm, uniform: uniformAt(at) },
   };
+}
+
+/** Of the tensor of what a teacher says of `batch` images. */
+export function teacherShape(teacher: TeacherOutput, batch: number): [number] | [number, number] {
+  return teacher instanceof Int32Array ? [batch] : [batch, teacher.length / batch];
 }
 
 async function read({ loss, top1, teacherTop1 }: StepOutput): Promise<BatchResult> {

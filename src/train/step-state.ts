@@ -2,13 +2,7 @@ import type * as tf from '@tensorflow/tfjs';
 import type { StepParts } from './step.js';
 
 /** Everything that a step reads or changes, by a name of its own: what a compiled step keeps in its session. */
-export function stepState({
-  model,
-  teacher,
-  optimizer,
-  ema,
-  gradientSum,
-}: StepParts): Map<string, tf.Variable> {
+export function stepState({ model, optimizer, ema, gradientSum }: StepParts): Map<string, tf.Variable> {
   const state = new Map([...model.parameters, ...model.buffers]);
   const add = (group: string, variables: Iterable<readonly [string | number, tf.Variable]>): void => {
     for (const [name, variable] of variables) state.set(`${group}/${name}`, variable);
@@ -16,6 +10,5 @@ export function stepState({
   add('optimizer', optimizer.state());
   add('average', ema?.variables().entries() ?? []);
   add('gradient', gradientSum ? [...gradientSum.variables()].entries() : []);
-  add('teacher', [...(teacher?.parameters ?? []), ...(teacher?.buffers ?? [])]);
   return state;
 }

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { ForwardContext, ImageModel } from '../models/image-model.js';
 import type { GradientSum } from './accumulate.js';
 import { clipGradients, type Clip } from './clip.js';
-import { distilledLoss, type Distillation } from './distillation.js';
+import { classesOf, distilledLoss, type Distillation, type TeacherTensor } from './distillation.js';
 import type { ModelEma } from './ema.js';
 import { softTargetCrossEntropy } from './losses.js';
 import type { Optimizer, OptimizerScalars } from './optimizer.js';
@@ -17,8 +17,7 @@ export interface StepParts {
   readonly gradientSum?: GradientSum;
   readonly clip?: Clip;
   readonly ema?: ModelEma;
-  /** Both or none. The teacher sees the same batch, in evaluation mode. */
-  readonly teacher?: Pick<ImageModel, 'forward'> & Partial<Pick<ImageModel, 'parameters' | 'buffers'>>;
+  /** Whether the distillation head learns from a teacher, and how: each batch then comes with what the teacher says of it. */
   readonly distillation?: Distillation;
 }
 
@@ -27,6 +26,8 @@ export interface StepInput {
   readonly images: tf.Tensor4D;
   /** Probabilities `[batch, classes]`; with class weights, times those. */
   readonly targets: tf.Tensor2D;
+  /** What the teacher says of these images: their classes, int32 `[batch]`, or logits `[batch, classes]`. */
+  readonly teacher?: TeacherTensor;
   readonly context: Pick<ForwardContext, 'freezeBatchNorm' | 'uniform'>;
 }
 
@@ -75,24 +76,23 @@ export function gradientStep(
 
 /** The loss of a batch and its gradients by parameter name. Updates the running statistics of the model. */
 export function lossAndGradients(
-  { model, teacher, distillation, trained = model.parameters }: StepParts,
-  { images, targets, context }: StepInput,
+  { model, distillation, trained = model.parameters }: StepParts,
+  { images, targets, teacher, context }: StepInput,
 ): { output: StepOutput; grads: tf.NamedTensorMap } {
-  // Outside of the gradient's tape, which would keep every feature map of the teacher.
-  const teacherLogits = teacher && distillation ? teacher.forward(images) : undefined;
+  if (distillation && !teacher) throw new Error('The step distils, and the batch does not say what of.');
   const names = [...trained.keys()];
   const variables = [...trained.values()];
   let top1: tf.Scalar | undefined;
   const { value, grads } = tf.variableGrads(() => {
     const { logits, dist } = model.forwardTraining(images, context);
-    top1 = tf.keep(accuracy(logits, targets));
+    top1 = tf.keep(accuracy(classesOf(logits), targets));
     const base = softTargetCrossEntropy(logits, targets);
-    if (!teacherLogits || !distillation) return base;
+    if (!teacher || !distillation) return base;
     if (dist === undefined) throw new Error(`Model ${model.name} was built without its distillation head.`);
-    return distilledLoss(base, dist, teacherLogits, distillation);
+    return distilledLoss(base, dist, teacher, distillation);
   }, variables);
-  const teacherTop1 = teacherLogits && accuracy(teacherLogits, targets);
-  teacherLogits?.dispose();
+  const teacherTop1 =
+    teacher && distillation ? tf.tidy(() => accuracy(classesOf(teacher), targets)) : undefined;
   // TF.js names gradients after its variables, which may bear any name. Parameters the loss does not reach have none.
   const named: tf.NamedTensorMap = {};
   names.forEach((name, i) => {
@@ -102,7 +102,7 @@ export function lossAndGradients(
   return { output: { loss: value, top1: top1!, ...(teacherTop1 && { teacherTop1 }) }, grads: named };
 }
 
-/** Share of the rows whose largest logit is that of the largest target. */
-function accuracy(logits: tf.Tensor2D, targets: tf.Tensor2D): tf.Scalar {
-  return tf.tidy(() => logits.argMax(1).equal(targets.argMax(1)).cast('float32').mean().asScalar());
+/** Share of the rows whose class is that of the largest target. */
+function accuracy(classes: tf.Tensor1D, targets: tf.Tensor2D): tf.Scalar {
+  return tf.tidy(() => classes.equal(targets.argMax(1)).cast('float32').mean().asScalar());
 }

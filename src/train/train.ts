@@ -10,6 +10,7 @@ import { epochsWithoutBetter, startOfEpoch } from './progress.js';
 import { loadReferenceState, type ReferenceCheckpoint } from './reference-checkpoint.js';
 import type { RunFolder } from './run-folder.js';
 import { keepBest, logLine, validate, type Scores } from './scores.js';
+import type { TeacherOutputs } from './teacher/outputs.js';
 import { createTraining } from './training.js';
 
 export type { StepInfo };
@@ -19,8 +20,8 @@ export interface TrainParts {
   readonly model: ImageModel;
   /** What executes the step. Default: TF.js, operation by operation. */
   readonly engine?: EngineOptions;
-  /** Needed when the configuration distils. */
-  readonly teacher?: ImageModel;
+  /** What the teacher says of each batch. Needed when the configuration distils. */
+  readonly teacher?: TeacherOutputs;
   /** Whole batches only. */
   readonly train: Loader;
   readonly val?: Loader;

@@ -1,3 +1,4 @@
+import type { LoadedBatch } from '../data/index.js';
 import { GradientSum } from './accumulate.js';
 import type { TrainingState } from './checkpoint.js';
 import { createOptimizer } from './create-optimizer.js';
@@ -6,7 +7,8 @@ import { freeze } from './freeze.js';
 import { startOfRun } from './progress.js';
 import type { StepParts } from './step.js';
 import { openRunner } from './open-runner.js';
-import type { StepRunner } from './step-runner.js';
+import type { StepAddress } from './random.js';
+import type { StepRunner, TrainBatch } from './step-runner.js';
 import { batchMaker } from './train-batch.js';
 import type { TrainHooks, TrainParts } from './train.js';
 import { RunWatch } from './warnings.js';
@@ -25,7 +27,7 @@ export interface Training {
   /** Parameters that learn. */
   readonly trained: NonNullable<StepParts['trained']>;
   /** From a loaded batch to what the runner takes. */
-  readonly toBatch: ReturnType<typeof batchMaker>;
+  readonly toBatch: (batch: LoadedBatch, at: StepAddress) => Promise<TrainBatch>;
   readonly watch: RunWatch;
   /** Batches left out since the last one with a loss. */
   skippedInARow: number;
@@ -33,7 +35,7 @@ export interface Training {
 }
 
 export function createTraining(parts: TrainingParts, warn: TrainHooks['warn'] = () => undefined): Training {
-  const { config, model, train, classWeights } = parts;
+  const { config, model, teacher, train, classWeights } = parts;
   const { trained, batchNorms } = freeze(model, config.freeze);
   const optimizer = createOptimizer(config, trained);
   const ema = config.modelEma ? new ModelEma(model, config.modelEmaDecay) : undefined;
@@ -45,13 +47,14 @@ export function createTraining(parts: TrainingParts, warn: TrainHooks['warn'] = 
     gradientSum,
     ema,
     clip: config.clipGrad > 0 ? { mode: config.clipMode, factor: config.clipGrad } : undefined,
-    ...distillationOf(parts),
+    distillation: distillationOf(config),
   };
   const runner = openRunner(
     stepParts,
     { freezeBatchNorm: config.setBnEval || batchNorms, undo: config.onNan === 'skip' },
     parts.engine,
   );
+  const mix = batchMaker({ ...config, numClasses: model.numClasses, classWeights });
   return {
     state: {
       model,
@@ -63,7 +66,10 @@ export function createTraining(parts: TrainingParts, warn: TrainHooks['warn'] = 
     ema,
     runner,
     trained,
-    toBatch: batchMaker({ ...config, numClasses: model.numClasses, classWeights }),
+    async toBatch(batch, at) {
+      const mixed = mix(batch, at);
+      return stepParts.distillation && teacher ? { ...mixed, teacher: await teacher.of(mixed) } : mixed;
+    },
     watch: new RunWatch(warn),
     skippedInARow: 0,
     dispose() {
@@ -75,7 +81,7 @@ export function createTraining(parts: TrainingParts, warn: TrainHooks['warn'] = 
   };
 }
 
-function distillationOf({ config, teacher }: TrainingParts): Pick<StepParts, 'teacher' | 'distillation'> {
+function distillationOf(config: TrainParts['config']): StepParts['distillation'] {
   const { distillationType: type = 'none', distillationAlpha: alpha, distillationTau: tau } = config;
-  return type === 'none' || teacher === undefined ? {} : { teacher, distillation: { type, alpha, tau } };
+  return type === 'none' ? undefined : { type, alpha, tau };
 }

@@ -21,11 +21,11 @@ describe.skipIf(!hasGolden)(
           const parts = {
             model,
             optimizer: new AdamW(model.parameters, { betas: common.betas, eps: common.eps, weightDecay: 0 }),
-            teacher: { forward: () => tf.tensor2d(common.teacher_logits) },
             distillation: { type: 'hard' as const, alpha: common.alpha, tau: 1 },
           };
           const images = nhwc(golden.input_key, [4, 3, golden.image_side, golden.image_side]);
-          const input = { images, targets: tf.tensor2d(common.soft_targets), context: {} };
+          const teacher = tf.tensor2d(common.teacher_logits);
+          const input = { images, targets: tf.tensor2d(common.soft_targets), teacher, context: {} };
           const { output, grads } = lossAndGradients(parts, input);
           const loss = golden.losses.hard_tau1!.float64;
           expect(Math.abs(output.loss.dataSync()[0]! - loss) / loss).toBeLessThan(1e-5);

@@ -12,6 +12,15 @@ export interface OnnxSessionOptions {
   readonly profile?: string;
 }
 
+/** An input or a result of a model. */
+export interface OnnxPort {
+  readonly name: string;
+  /** As ONNX calls it: `float32`; empty for what is no tensor. */
+  readonly type: string;
+  /** A text stands for a length that is open; empty where the model does not say. */
+  readonly shape: readonly (number | string)[];
+}
+
 /** An ONNX model of one input, everything float32, ready to run. */
 export class OnnxSession {
   private constructor(
@@ -20,11 +29,11 @@ export class OnnxSession {
   ) {}
 
   /**
-   * @param model bytes of an `.onnx` file
+   * @param model bytes of an `.onnx` file, or its path: then its weights may lie in files beside it
    * @throws UserError where onnxruntime is missing, or doesn't take the model or the device
    */
   static async open(
-    model: Uint8Array,
+    model: Uint8Array | string,
     { threads, device = 'cpu', profile }: OnnxSessionOptions = {},
   ): Promise<OnnxSession> {
     const runtime = await loadOnnxRuntime();
@@ -36,11 +45,16 @@ export class OnnxSession {
       ...(profile !== undefined && { enableProfiling: true, profileFilePrefix: profile }),
     };
     try {
-      return new OnnxSession(runtime, await runtime.InferenceSession.create(model, options));
+      const { InferenceSession } = runtime;
+      const session =
+        typeof model === 'string'
+          ? InferenceSession.create(model, options)
+          : InferenceSession.create(model, options);
+      return new OnnxSession(runtime, await session);
     } catch (error) {
       const [line] = (error as Error).message.split('\n');
       throw new UserError(
-        `onnxruntime does not open the model on ${device}: ${line}${device === 'cpu' ? '' : '. Use --device cpu, or --engine tensorflow'}`,
+        `${typeof model === 'string' ? `${model}: ` : ''}onnxruntime does not open the model on ${device}: ${line}${device === 'cpu' ? '' : '. Use --device cpu, or --engine tensorflow'}`,
         { cause: error },
       );
     }
@@ -67,6 +81,27 @@ export class OnnxSession {
     );
   }
 
+  get inputs(): OnnxPort[] {
+    return this.session.inputMetadata.map(portOf);
+  }
+
+  get outputs(): OnnxPort[] {
+    return this.session.outputMetadata.map(portOf);
+  }
+
+  /** Runs the model for one of its results. */
+  async runFor(
+    output: string,
+    data: Float32Array,
+    shape: readonly number[],
+  ): Promise<{ data: Float32Array; shape: readonly number[] }> {
+    const { session, runtime } = this;
+    const images = new runtime.Tensor('float32', ownMemory(data), shape);
+    const results = await session.run({ [session.inputNames[0]!]: images }, [output]);
+    const { data: values, dims } = results[output]!;
+    return { data: values as Float32Array, shape: dims };
+  }
+
   /** Writes the file of a session that was opened with `profile`. */
   endProfile(): void {
     this.session.endProfiling();
@@ -76,6 +111,12 @@ export class OnnxSession {
   async dispose(): Promise<void> {
     await this.session.release();
   }
+}
+
+function portOf(value: ort.InferenceSession.ValueMetadata): OnnxPort {
+  return value.isTensor
+    ? { name: value.name, type: value.type, shape: value.shape }
+    : { name: value.name, type: '', shape: [] };
 }
 
 /** onnxruntime refuses shared memory ("Invalid argument"), in which the loader's threads leave their batches. */

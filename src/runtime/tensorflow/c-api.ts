@@ -52,6 +52,16 @@ export interface CApi {
   DeleteSessionOptions(options: Pointer): void;
   SetConfig(options: Pointer, proto: Memory, length: number, status: Pointer): void;
   NewSession(graph: Pointer, options: Pointer, status: Pointer): Pointer | null;
+  LoadSessionFromSavedModel(
+    options: Pointer,
+    runOptions: null,
+    folder: string,
+    tags: readonly string[],
+    tagCount: number,
+    graph: Pointer,
+    metaGraph: null,
+    status: Pointer,
+  ): Pointer | null;
   CloseSession(session: Pointer, status: Pointer): void;
   DeleteSession(session: Pointer, status: Pointer): void;
   SessionRun: Async<
@@ -127,6 +137,7 @@ const DECLARATIONS: Record<keyof CApi, Declaration> = {
   DeleteSessionOptions: ['void', P],
   SetConfig: ['void', P, P, 'size_t', P],
   NewSession: [P, P, P, P],
+  LoadSessionFromSavedModel: [P, P, P, 'const char *', 'const char **', 'int', P, P, P],
   CloseSession: ['void', P, P],
   DeleteSession: ['void', P, P],
   SessionRun: ['void', P, P, P, P, 'int', P, P, 'int', P, 'int', P, P],

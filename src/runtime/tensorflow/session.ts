@@ -54,6 +54,35 @@ export class TensorFlowSession {
   }
 
   /**
+   * A SavedModel with its variables: of TensorFlow's own making, or ours. It runs what its graph says, so take it from somebody you trust.
+   *
+   * @param folder has saved_model.pb in it
+   * @param tag of the graph wanted, as the file has it
+   * @throws as `open`
+   */
+  static async openSavedModel(
+    folder: string,
+    tag: string,
+    options: SessionOptions = {},
+  ): Promise<TensorFlowSession> {
+    const config = encodeConfig(options);
+    const library = await loadTensorFlow(preferredVariant(options));
+    const { api } = library;
+    const graph = api.NewGraph();
+    try {
+      const session = withOptions(api, config, (sessionOptions) =>
+        withStatus(api, `loading ${folder}`, (status) =>
+          api.LoadSessionFromSavedModel(sessionOptions, null, folder, [tag], 1, graph, null, status),
+        ),
+      );
+      return new TensorFlowSession(library, graph, session!);
+    } catch (error) {
+      api.DeleteGraph(graph);
+      throw error;
+    }
+  }
+
+  /**
    * Runs what `fetches` and `targets` need, on threads of TensorFlow's; several runs may be under way at once. Arrays that come back
    * are new.
    *
@@ -164,12 +193,18 @@ export class TensorFlowSession {
 
 /** @throws TensorFlowError */
 export function newSession(api: CApi, graph: Pointer, config: Uint8Array): Pointer {
+  return withOptions(api, config, (options) =>
+    withStatus(api, 'opening a session', (status) => api.NewSession(graph, options, status))!,
+  );
+}
+
+function withOptions<T>(api: CApi, config: Uint8Array, work: (options: Pointer) => T): T {
   const options = api.NewSessionOptions();
   try {
     withStatus(api, 'configuring the session', (status) =>
       api.SetConfig(options, config, config.length, status),
     );
-    return withStatus(api, 'opening a session', (status) => api.NewSession(graph, options, status))!;
+    return work(options);
   } finally {
     api.DeleteSessionOptions(options);
   }

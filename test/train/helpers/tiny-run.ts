@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import type { RunConfigInput } from '../../../src/train/config.js';
+import { eagerEngine } from '../../../src/runtime/engines/eager.js';
 import { flagLayer, formatConfig, mergeConfig } from '../../../src/train/load-config.js';
 import { RunFolder } from '../../../src/train/run-folder.js';
+import { liveOutputs } from '../../../src/train/teacher/outputs.js';
 import { train, type TrainHooks, type TrainResult } from '../../../src/train/train.js';
 import { syntheticSource } from './synthetic-source.js';
 import { TinyModel } from './tiny-model.js';
@@ -32,6 +34,7 @@ export async function tinyRun(
 ): Promise<TrainResult & { model: TinyModel }> {
   const resolved = mergeConfig(flagLayer({ ...TINY_CONFIG, teacherPath: 'synthetic', ...config }));
   const quiet = () => undefined;
+  const { distillationType } = resolved;
   const folder = resume
     ? await RunFolder.open(path, quiet)
     : await RunFolder.create(path, formatConfig(resolved), quiet);
@@ -42,7 +45,7 @@ export async function tinyRun(
       {
         config: resolved,
         model,
-        teacher,
+        teacher: liveOutputs(eagerEngine(teacher), distillationType === 'soft' ? 'soft' : 'hard'),
         train: source,
         val: syntheticSource({ samples: 10, batch: 8, shuffle: false, key: 'val' }),
         folder,
