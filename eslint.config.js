@@ -7,7 +7,7 @@ import tseslint from 'typescript-eslint';
  */
 const ROWS = [
   ['cli'],
-  ['src/finetune', 'src/report'],
+  ['src/finetune', 'src/report', 'src/bench'],
   ['src/train', 'src/eval', 'src/convert'],
   ['src/models', 'src/data', 'src/graph', 'src/runtime'],
   ['src/layers'],

@@ -12,6 +12,7 @@ const COMMANDS: Readonly<Record<string, (program: Command) => Promise<void>>> = 
   finetune: async (program) => (await import('./finetune.js')).registerFinetuneCommand(program),
   eval: async (program) => (await import('./eval.js')).registerEvalCommand(program),
   predict: async (program) => (await import('./predict.js')).registerPredictCommand(program),
+  bench: async (program) => (await import('./bench.js')).registerBenchCommand(program),
   verify: async (program) => (await import('./verify.js')).registerVerifyCommand(program),
   report: async (program) => (await import('./report.js')).registerReportCommand(program),
   shards: async (program) => (await import('./shards.js')).registerShardsCommand(program),

@@ -52,12 +52,14 @@ export interface ComputeOptions extends OutputOptions {
   seed: number;
 }
 
-export function addComputeOptions(command: Command): Command {
+/** @param engine how the engine is asked for, where not one of them is to be */
+export function addComputeOptions(
+  command: Command,
+  engine = new Option('--engine <name>', 'what executes compiled graphs').choices(ENGINES).default('auto'),
+): Command {
   return addOutputOptions(command)
     .addOption(new Option('--backend <name>', 'what executes TF.js').choices(BACKENDS).default('auto'))
-    .addOption(
-      new Option('--engine <name>', 'what executes compiled graphs').choices(ENGINES).default('auto'),
-    )
+    .addOption(engine)
     .option('--device <name>', 'cpu, gpu or gpu:N', 'cpu')
     .option('--offline', 'fetch nothing: weights come from this machine and its caches (as HF_HUB_OFFLINE=1)')
     .option('--threads <n>', 'threads of the native library', integer(1, 1024))

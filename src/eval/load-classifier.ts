@@ -20,6 +20,8 @@ export interface ClassifierOptions {
   readonly inputSize?: number;
   /** Fold the batch norms. */
   readonly fuse?: boolean;
+  /** With its distillation head (see `RecNextOptions`). */
+  readonly distillation?: boolean;
   /** File of class names. */
   readonly classes?: string;
 }
@@ -35,12 +37,12 @@ export async function loadClassifier(
   options: ClassifierOptions,
   fetching: FetchOptions = {},
 ): Promise<Classifier> {
-  const { numClasses, inputSize: imgSize } = options;
+  const { numClasses, inputSize: imgSize, distillation } = options;
   const weights = weightsOf(options);
   const loaded =
     weights === undefined
       ? { model: randomModel(options), classNames: undefined, notes: [], path: undefined }
-      : await loadModel({ weights, model: options.model, numClasses, imgSize, ...fetching });
+      : await loadModel({ weights, model: options.model, numClasses, imgSize, distillation, ...fetching });
   const names = await classNames(loaded.model.numClasses, {
     file: options.classes,
     known: loaded.classNames,
@@ -68,10 +70,16 @@ function weightsOf({
   return pretrainedSource(model);
 }
 
-function randomModel({ model, numClasses, inputSize: imgSize, seed }: ClassifierOptions): RecNext | RegNet {
+function randomModel({
+  model,
+  numClasses,
+  inputSize: imgSize,
+  distillation,
+  seed,
+}: ClassifierOptions): RecNext | RegNet {
   if (model === undefined)
     throw new UsageError('--random-weights needs --model: which model to fill with them.');
-  return buildModel(model, { numClasses, imgSize, seed });
+  return buildModel(model, { numClasses, imgSize, distillation, seed });
 }
 
 function fused(model: RecNext | RegNet): RecNext | RegNet {

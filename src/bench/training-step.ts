@@ -1,0 +1,42 @@
+import type { ImageModel } from '../models/image-model.js';
+import type { EngineOptions } from '../runtime/engines/choose.js';
+import { AdamW } from '../train/adamw.js';
+import { ModelEma } from '../train/ema.js';
+import { openRunner } from '../train/open-runner.js';
+import type { TrainBatch } from '../train/step-runner.js';
+import type { Subject } from './subject.js';
+import { smoothTargets, syntheticClasses, syntheticImages } from './synthetic-batch.js';
+
+const LR = 1e-3;
+
+/** The step of the reference's recipe, as `recnext train` runs it, on a batch that stays the same: AdamW, adaptive clipping, moving average. */
+export function openTrainingStep(
+  model: ImageModel,
+  shape: TrainBatch['shape'],
+  engine: EngineOptions,
+  distil: boolean,
+): Pick<Subject, 'run' | 'profile'> {
+  const runner = openRunner(
+    {
+      model,
+      optimizer: new AdamW(model.parameters, { betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0.025 }),
+      ema: new ModelEma(model, 0.9999),
+      clip: { mode: 'agc', factor: 0.02 },
+      ...(distil && { distillation: { type: 'hard', alpha: 0.5, tau: 1 } }),
+    },
+    {},
+    engine,
+  );
+  const classes = syntheticClasses(shape[0], model.numClasses);
+  const batch: TrainBatch = {
+    images: syntheticImages(shape),
+    targets: smoothTargets(classes, model.numClasses),
+    ...(distil && { teacher: classes }),
+    shape,
+    at: { seed: 0, epoch: 0, step: 0 },
+  };
+  return {
+    run: () => runner.update([batch], LR),
+    profile: () => runner.profile([batch], LR),
+  };
+}
