@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { runConfigSchema, type RunConfigKey } from '../src/train/config.js';
 import { addComputeOptions, type ComputeOptions } from './shared/options.js';
 import { Output } from './shared/output.js';
-import { optionsOf } from './train.js';
+import { givenFlags, optionsOf } from './train.js';
 
 export interface FinetuneCommandOptions extends ComputeOptions {
   from: string;
@@ -26,13 +26,7 @@ export function registerFinetuneCommand(program: Command): void {
   for (const key of Object.keys(runConfigSchema.shape) as RunConfigKey[])
     if (!OTHERS.includes(key)) for (const option of optionsOf(key, false)) command.addOption(option);
   addComputeOptions(command).action(async (photos: string, options: FinetuneCommandOptions) => {
-    const given = Object.keys(runConfigSchema.shape).filter(
-      (key) => command.getOptionValueSource(key) === 'cli',
-    );
-    const flags = Object.fromEntries(
-      given.map((key) => [key, (options as unknown as Record<string, unknown>)[key]]),
-    );
     const { runFinetuneCommand } = await import('./finetune-run.js');
-    await runFinetuneCommand(photos, options, flags, new Output(options));
+    await runFinetuneCommand(photos, options, givenFlags(command, options), new Output(options));
   });
 }

@@ -9,6 +9,7 @@ const COMMANDS: Readonly<Record<string, (program: Command) => Promise<void>>> = 
   info: async (program) => (await import('./info.js')).registerInfoCommand(program),
   convert: async (program) => (await import('./convert.js')).registerConvertCommand(program),
   train: async (program) => (await import('./train.js')).registerTrainCommand(program),
+  teach: async (program) => (await import('./teach.js')).registerTeachCommand(program),
   finetune: async (program) => (await import('./finetune.js')).registerFinetuneCommand(program),
   eval: async (program) => (await import('./eval.js')).registerEvalCommand(program),
   predict: async (program) => (await import('./predict.js')).registerPredictCommand(program),
@@ -44,6 +45,12 @@ export async function createProgram(first?: string): Promise<Command> {
   return program;
 }
 
+/** `--output_dir` as `--output-dir`: the reference's main.py spells some of its flags so. */
+function dashed(word: string): string {
+  const [flag] = /^--[a-zA-Z][\w-]*/.exec(word) ?? [''];
+  return flag.replaceAll('_', '-') + word.slice(flag.length);
+}
+
 /** The version in the package's manifest, wherever this file lies in it (sources, build, bundle). */
 function readVersion(): string {
   for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
@@ -61,7 +68,7 @@ function readVersion(): string {
 export async function run(argv: readonly string[]): Promise<number> {
   try {
     const program = await createProgram(argv[2]);
-    await program.parseAsync(argv as string[]);
+    await program.parseAsync(argv.map(dashed));
     return 0;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;

@@ -1,13 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { dryRun } from '../src/train/dry-run.js';
-import {
-  flagLayer,
-  formatConfig,
-  mergeConfig,
-  readConfigFile,
-  type ConfigLayer,
-} from '../src/train/load-config.js';
-import { readPreset } from '../src/train/presets.js';
+import { formatConfig, mergeConfig, type ConfigLayer } from '../src/train/load-config.js';
 import { optionName } from '../src/train/config.js';
 import { resumeRun, startRun } from '../src/train/run.js';
 import { UsageError } from '../src/errors.js';
@@ -15,6 +8,7 @@ import { dryRunText } from './dry-run-text.js';
 import { findBatchSizeCommand } from './find-batch-size.js';
 import { startCompute } from './shared/compute.js';
 import type { Output } from './shared/output.js';
+import { recipeLayers } from './shared/recipe-layers.js';
 import { runHooks, runSummary } from './shared/run-hooks.js';
 import { StopSignal } from './shared/stop-signal.js';
 import { TrainProgress } from './train-progress.js';
@@ -88,9 +82,5 @@ async function layersOf(
     throw new UsageError(
       `--${optionName(alone[0]!)} goes alone: leave --${optionName(alone[1] ?? 'resume')} away.`,
     );
-  return [
-    ...(preset === undefined ? [] : [await readPreset(preset)]),
-    ...(config === undefined ? [] : [await readConfigFile(config)]),
-    flagLayer(flags),
-  ];
+  return recipeLayers({ preset, config }, flags);
 }

@@ -4,9 +4,13 @@ import { PRESETS } from '../src/train/preset-names.js';
 import { addComputeOptions, number, type ComputeOptions } from './shared/options.js';
 import { Output } from './shared/output.js';
 
-export interface TrainCommandOptions extends ComputeOptions {
+/** Where the options of a run come from besides the command line. */
+export interface RecipeOptions {
   config?: string;
   preset?: string;
+}
+
+export interface TrainCommandOptions extends ComputeOptions, RecipeOptions {
   printConfig?: boolean;
   resume?: string;
   forceResume?: boolean;
@@ -18,15 +22,15 @@ export interface TrainCommandOptions extends ComputeOptions {
 const COMMON: readonly RunConfigKey[] = ['seed'];
 
 export function registerTrainCommand(program: Command): void {
-  const command = program
-    .command('train')
-    .summary('train a model, with a teacher or without')
-    .description(
-      'Trains a model by the recipe of the reference: AdamW, cosine schedule, label smoothing, moving average of the weights, hard distillation from a ' +
-        'teacher. The run folder holds everything needed to go on or to explain the result. Ctrl-C ends a run cleanly.',
-    )
-    .option('--preset <name>', `options made ready: ${Object.keys(PRESETS).join(', ')}`)
-    .option('--config <file>', 'YAML file of options; wins over the preset, the command line wins over both')
+  const command = addRecipeOptions(
+    program
+      .command('train')
+      .summary('train a model, with a teacher or without')
+      .description(
+        'Trains a model by the recipe of the reference: AdamW, cosine schedule, label smoothing, moving average of the weights, hard distillation from a ' +
+          'teacher. The run folder holds everything needed to go on or to explain the result. Ctrl-C ends a run cleanly.',
+      ),
+  )
     .option('--print-config', 'print the configuration that all this gives, as YAML, and do nothing')
     .option('--dry-run', 'say what would be done, with five real steps to measure it; write nothing')
     .option('--find-batch-size', 'find the largest batch that fits into memory, by trying; write nothing')
@@ -38,15 +42,23 @@ export function registerTrainCommand(program: Command): void {
   for (const key of Object.keys(runConfigSchema.shape) as RunConfigKey[])
     if (!COMMON.includes(key)) for (const option of optionsOf(key)) command.addOption(option);
   addComputeOptions(command).action(async (options: TrainCommandOptions) => {
-    const given = Object.keys(runConfigSchema.shape).filter(
-      (key) => command.getOptionValueSource(key) === 'cli',
-    );
-    const flags = Object.fromEntries(
-      given.map((key) => [key, (options as unknown as Record<string, unknown>)[key]]),
-    );
     const { runTrainCommand } = await import('./train-run.js');
-    await runTrainCommand(options, flags, new Output(options));
+    await runTrainCommand(options, givenFlags(command, options), new Output(options));
   });
+}
+
+export function addRecipeOptions(command: Command): Command {
+  return command
+    .option('--preset <name>', `options made ready: ${Object.keys(PRESETS).join(', ')}`)
+    .option('--config <file>', 'YAML file of options; wins over the preset, the command line wins over both');
+}
+
+/** The options of a run that were given on the command line, by their camel-case key. */
+export function givenFlags(command: Command, options: object): Record<string, unknown> {
+  const keys = Object.keys(runConfigSchema.shape).filter(
+    (key) => command.getOptionValueSource(key) === 'cli',
+  );
+  return Object.fromEntries(keys.map((key) => [key, (options as Record<string, unknown>)[key]]));
 }
 
 interface Definition {

@@ -13,7 +13,7 @@ export function checkTogether(config: RunConfig): RunConfig {
   parseProgressive(config);
   return {
     ...config,
-    distillationType: config.distillationType ?? (config.teacherPath === undefined ? 'none' : 'hard'),
+    distillationType: typeOf(config),
     optBetas: config.optBetas ?? DEFAULT_BETAS[config.opt],
   };
 }
@@ -26,14 +26,30 @@ function checkEpochs({ epochs, warmupEpochs }: RunConfig): void {
 }
 
 function checkTeacher(config: RunConfig): void {
-  const { teacherModel, teacherPath, distillationType = 'none' } = config;
+  const { teacherModel, teacherPath, teacherCache, teacherCacheCheck, teacherTopk } = config;
+  const kind = typeOf(config);
   givenNormalisation(config, { mean: [], std: [] });
-  if (teacherModel !== undefined && teacherPath === undefined)
+  if (teacherModel !== undefined && teacherModel !== 'auto' && teacherPath === undefined)
     throw new UsageError(`The teacher ${teacherModel} needs its weights: give them with --teacher-path.`);
-  if (teacherPath === undefined && distillationType !== 'none')
+  if (teacherPath === undefined && teacherCache === undefined && kind !== 'none')
     throw new UsageError(
-      `--distillation-type ${distillationType} needs a teacher: give its weights with --teacher-path.`,
+      `--distillation-type ${kind} needs a teacher: give its weights with --teacher-path.`,
     );
+  if (teacherCacheCheck > 0 && (teacherPath === undefined || teacherCache === undefined))
+    throw new UsageError(
+      `--teacher-cache-check ${teacherCacheCheck} compares a cache with its teacher: give ${teacherCache === undefined ? '--teacher-cache' : '--teacher-path'} as well.`,
+    );
+  if (teacherTopk !== undefined && kind !== 'soft')
+    throw new UsageError(`--teacher-topk ${teacherTopk} is for --distillation-type soft, found ${kind}.`);
+}
+
+/** Without a word of it a run distils as the reference does, if there is something to distil from. */
+function typeOf({
+  distillationType,
+  teacherPath,
+  teacherCache,
+}: RunConfig): NonNullable<RunConfig['distillationType']> {
+  return distillationType ?? ((teacherPath ?? teacherCache) === undefined ? 'none' : 'hard');
 }
 
 function checkBatches(config: RunConfig): void {

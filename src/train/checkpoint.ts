@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -132,6 +133,14 @@ export async function requireSameData(path: string, data: DataIdentity): Promise
     `${path}: not the data that the run was training on (${changed.join('; ')}). ` +
       `Resume it with the same, or go on with these by --force-resume${saved.step > 0 ? '; the epoch begun starts again' : ''}.`,
   );
+}
+
+/** Where the run of a checkpoint folder stood; undefined for anything else. */
+export async function savedProgress(path: string): Promise<{ epoch: number; step: number } | undefined> {
+  const state = join(path, FILES.state);
+  if (!existsSync(state)) return undefined;
+  const { epoch, step } = await readState(state);
+  return { epoch, step };
 }
 
 async function readState(path: string): Promise<z.output<typeof stateSchema>> {

@@ -260,6 +260,27 @@ export const runConfigSchema = z.strictObject({
     text.optional(),
     'file',
   ),
+  teacherCache: about(
+    'Loss and distillation',
+    'folder that keeps what the teacher says: it runs once, and later runs on the same batches need no teacher (see `recnext teach`)',
+    text.optional(),
+    'dir',
+  ),
+  teacherCacheCheck: about(
+    'Loss and distillation',
+    'compare n batches of the teacher cache with the teacher first',
+    whole(0).default(0),
+  ),
+  teacherTopk: about(
+    'Loss and distillation',
+    'logits of an image that the cache keeps for soft distillation; the others become their mean (default: all, which is exact)',
+    whole(1).optional(),
+  ),
+  teacherCacheType: about(
+    'Loss and distillation',
+    'type of the logits in the cache',
+    z.enum(['float32', 'float16']).default('float32'),
+  ),
 
   drop: about('Regularisation', 'dropout before the classifier', beta.default(0)),
   dropPath: about(

@@ -42,14 +42,14 @@ export async function dryRun(
   hooks: PrepareHooks & Pick<RunHooks, 'warn'>,
 ): Promise<DryRun> {
   const config = mergeConfig(...layers);
-  const prepared = await prepareRun(config, undefined, hooks);
+  const prepared = await prepareRun(config, undefined, { ...hooks, dry: true });
   const training = createTraining({ ...prepared, config, engine: hooks.engine }, hooks.warn);
   try {
     return await measured(config, prepared, training);
   } finally {
     training.dispose();
     prepared.model.dispose();
-    prepared.teacher?.dispose();
+    await prepared.teacher?.dispose();
   }
 }
 

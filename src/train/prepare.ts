@@ -2,18 +2,16 @@ import type { FetchOptions } from '../runtime/fetch/fetch-options.js';
 import { weightsLabel } from '../convert/hub/resolve-weights.js';
 import { loadModel } from '../convert/load-weights.js';
 import { timmConfig } from '../convert/write/timm-config.js';
-import type { Dataset } from '../data/index.js';
 import { UsageError } from '../errors.js';
-import { buildModel, type DataConfig, type RecNext, type RegNet, smallInputNotice } from '../models/index.js';
+import { buildModel, type RecNext, type RegNet, smallInputNotice } from '../models/index.js';
 import type { EngineOptions } from '../runtime/engines/choose.js';
+import { savedProgress } from './checkpoint.js';
 import { loadClassWeights } from './class-weights.js';
 import type { RunConfig } from './config.js';
 import { labelDigest } from './data-identity.js';
 import { freeze } from './freeze.js';
 import { runNotices } from './notices.js';
-import { parseProgressive } from './progressive.js';
-import { openTeacher } from './teacher/open-teacher.js';
-import { liveOutputs, type TeacherOutputs } from './teacher/outputs.js';
+import { teacherOfRun } from './teacher/teacher-of-run.js';
 import { createLoaders, openTraining, openValidation, type LeftOut } from './train-data.js';
 import type { TrainParts } from './train.js';
 
@@ -24,6 +22,8 @@ export type PrepareHooks = FetchOptions & {
   readonly leaveOut?: LeftOut;
   /** What executes the run, and its teacher where that can be. Default: TF.js, operation by operation. */
   readonly engine?: EngineOptions;
+  /** Write nothing: only to see what the run would be. */
+  readonly dry?: boolean;
 };
 
 /** Everything of a run but its folder. */
@@ -48,9 +48,13 @@ export async function prepareRun(
   freeze(model, config.freeze);
   const small = smallInputNotice(model);
   if (small !== undefined) notice(small);
-  const teacher = await teacherOf(config, data, model.dataConfig, hooks);
   const loaders = createLoaders(config, model.dataConfig, data, val, notice);
   runNotices(config, loaders.train.steps).forEach(notice);
+  const teacher = await teacherOfRun(
+    { config, data, student: model.dataConfig, loader: loaders.train },
+    { from: await startOf(checkpoint), dry: hooks.dry ?? false },
+    { ...fetching(hooks), notice, engine: hooks.engine },
+  );
 
   const classes = data.classes;
   return {
@@ -67,7 +71,12 @@ export async function prepareRun(
   };
 }
 
-async function studentOf(
+/** Where a run that goes on from `checkpoint` begins; of another program's checkpoint that is not known yet. */
+async function startOf(checkpoint: string | undefined): Promise<{ epoch: number; step: number } | undefined> {
+  return checkpoint === undefined ? { epoch: 0, step: 0 } : savedProgress(checkpoint);
+}
+
+export async function studentOf(
   config: RunConfig,
   numClasses: number,
   checkpoint: string | undefined,
@@ -92,7 +101,7 @@ async function studentOf(
 }
 
 /** Of the hooks of a run, those of fetching. */
-function fetching({ notice, startProgress, signal, timing }: PrepareHooks): FetchOptions {
+export function fetching({ notice, startProgress, signal, timing }: PrepareHooks): FetchOptions {
   return { notice, startProgress, signal, timing };
 }
 
@@ -102,26 +111,4 @@ function requireHeads<M extends RecNext | RegNet>(model: M, { distillationType }
       `${model.name} has no distillation head: choose a RecNeXt, or train it without --teacher-path.`,
     );
   return model;
-}
-
-async function teacherOf(
-  config: RunConfig,
-  data: Dataset,
-  student: DataConfig,
-  hooks: PrepareHooks,
-): Promise<TeacherOutputs | undefined> {
-  const { teacherPath, distillationType: kind = 'none' } = config;
-  if (teacherPath === undefined || kind === 'none') return undefined;
-  const teacher = await openTeacher(
-    teacherPath,
-    config,
-    {
-      data: { count: data.numClasses, names: data.classes, source: data.source },
-      student,
-      inputSize: parseProgressive(config)[0]!.size,
-      engine: hooks.engine,
-    },
-    { ...fetching(hooks), notice: hooks.notice },
-  );
-  return liveOutputs(teacher, kind);
 }

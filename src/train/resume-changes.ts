@@ -7,6 +7,8 @@ const MAY_CHANGE: readonly RunConfigKey[] = [
   'data',
   'val',
   'teacherPath',
+  'teacherCache',
+  'teacherCacheCheck',
   'workers',
   'onError',
   'cacheDir',

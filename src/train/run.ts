@@ -109,7 +109,7 @@ async function trainAndDispose(parts: TrainParts, hooks: RunHooks): Promise<Trai
   } finally {
     await watched.close();
     parts.model.dispose();
-    parts.teacher?.dispose();
+    await parts.teacher?.dispose();
   }
 }
 

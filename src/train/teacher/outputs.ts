@@ -17,7 +17,7 @@ export type MixedBatch = Omit<TrainBatch, 'teacher'>;
 /** Where a run has what its teacher says from: the teacher itself, or what was kept of it. */
 export interface TeacherOutputs {
   of(batch: MixedBatch): Promise<TeacherOutput>;
-  dispose(): void;
+  dispose(): Promise<void>;
 }
 
 /** What of its logits a loss needs. */
@@ -30,7 +30,10 @@ export function liveOutputs(teacher: Teacher, kind: OutputKind): TeacherOutputs 
       const logits = await teacher.logits(images, shape);
       return kind === 'soft' ? logits : largestOfRows(logits, shape[0]);
     },
-    dispose: () => teacher.dispose(),
+    dispose() {
+      teacher.dispose();
+      return Promise.resolve();
+    },
   };
 }
 
