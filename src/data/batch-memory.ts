@@ -1,4 +1,6 @@
+import { UserError } from '../errors.js';
 import { ffi } from '../runtime/ffi.js';
+import { freeBytes } from '../runtime/free-memory.js';
 
 /** Where native engines take an array as it is, in place of a copy. */
 const ALIGNMENT = 64;
@@ -29,10 +31,22 @@ export class BatchMemory {
   }
 }
 
-/** Zeros in memory that threads share, aligned where the platform's addresses can be known. */
+/** Zeros in memory that threads share, aligned where the platform's addresses can be known. @throws UserError where there is no memory for them */
 function sharedFloat32(length: number): Float32Array {
-  const buffer = new SharedArrayBuffer(length * 4 + ALIGNMENT);
+  const buffer = sharedBytes(length * 4 + ALIGNMENT);
   return new Float32Array(buffer, (ALIGNMENT - misalignment(buffer)) % ALIGNMENT, length);
+}
+
+function sharedBytes(bytes: number): SharedArrayBuffer {
+  try {
+    return new SharedArrayBuffer(bytes);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new UserError(
+      `out of memory: the images of a batch alone take ${(bytes / 1e9).toFixed(2)} GB, ${(freeBytes() / 1e9).toFixed(2)} GB are free. Choose a smaller --batch-size.`,
+      { cause: error },
+    );
+  }
 }
 
 function misalignment(buffer: SharedArrayBuffer): number {

@@ -2,7 +2,7 @@ import { coefficients, nearestSources, type Coefficients, type Interpolation } f
 import { plainPasses } from './resample-plain.js';
 import type { Passes, Plane } from './resample-plane.js';
 import type { Box, RgbImage } from './rgb-image.js';
-import { simd } from './simd/instance.js';
+import { pictureInOneScope, simd } from './simd/instance.js';
 import { simdPasses } from './simd/resample.js';
 
 /**
@@ -21,8 +21,6 @@ export interface ResampleOptions {
   /** Compute only this part of the resized picture. Default: all. */
   readonly window?: Box;
   readonly passOrder?: PassOrder;
-  /** Compute in WebAssembly SIMD where there is, which gives the same bytes. Default true. */
-  readonly simd?: boolean;
 }
 
 /**
@@ -32,6 +30,10 @@ export interface ResampleOptions {
  * @returns a new picture of the window's size.
  */
 export function resample(source: RgbImage, options: ResampleOptions): RgbImage {
+  return pictureInOneScope(() => resampled(source, options));
+}
+
+function resampled(source: RgbImage, options: ResampleOptions): RgbImage {
   const { width, height, interpolation, passOrder = 'horizontal-first' } = options;
   const region = options.region ?? { left: 0, top: 0, width: source.width, height: source.height };
   const window = options.window ?? { left: 0, top: 0, width, height };
@@ -43,7 +45,7 @@ export function resample(source: RgbImage, options: ResampleOptions): RgbImage {
     passOrder === 'pillow-13' &&
     height < region.height &&
     region.height - height > 2 * (region.width - width);
-  const module = (options.simd ?? true) ? simd() : undefined;
+  const module = simd();
   const passes: Passes = module === undefined ? plainPasses : simdPasses(module);
   const whole: Plane = {
     data: source.data,

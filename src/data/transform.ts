@@ -5,6 +5,7 @@ import type { SampleAddress } from './random.js';
 import type { PassOrder } from './resample.js';
 import type { RgbImage } from './rgb-image.js';
 import { roundHalfEven } from './round.js';
+import { inOneScope, pictureInOneScope, simd } from './simd/instance.js';
 import type { TransformDescription } from './transform-description.js';
 
 /** From a decoded picture to what the network reads. Pure: the same picture and address give the same numbers. */
@@ -57,17 +58,30 @@ export function withNormalisation(
   return {
     height,
     width,
-    pixels,
+    pixels: (image, address) => pictureInOneScope(() => pixels(image, address)),
     write(image, address, out, offset) {
-      const { data } = pixels(image, address);
-      for (let i = 0; i < data.length; i += 3) {
-        out[offset + i] = table[data[i]!]!;
-        out[offset + i + 1] = table[256 + data[i + 1]!]!;
-        out[offset + i + 2] = table[512 + data[i + 2]!]!;
-      }
+      inOneScope(() => normalise(pixels(image, address).data, table, out, offset));
       finish?.(out, offset, address);
     },
   };
+}
+
+function normalise(bytes: Uint8Array, table: Float32Array, out: Float32Array, offset: number): void {
+  const module = simd();
+  const fast = module?.compute(bytes.length * 4, (target) => {
+    const tables = module.take(table.byteLength);
+    new Float32Array(module.bytes.buffer, tables, table.length).set(table);
+    module.functions.normalise(module.place(bytes), bytes.length, tables, target);
+  });
+  if (fast !== undefined) {
+    out.set(new Float32Array(fast.buffer, fast.byteOffset, bytes.length), offset);
+    return;
+  }
+  for (let i = 0; i < bytes.length; i += 3) {
+    out[offset + i] = table[bytes[i]!]!;
+    out[offset + i + 1] = table[256 + bytes[i + 1]!]!;
+    out[offset + i + 2] = table[512 + bytes[i + 2]!]!;
+  }
 }
 
 /** `(byte / 255 - mean) / std` of each channel and byte, every step rounded to float32 as torchvision does: `[3, 256]`. */

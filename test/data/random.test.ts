@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { boxMuller } from '../../src/data/box-muller.js';
 import type { PURPOSE } from '../../src/data/random.js';
 import { permutation, philox4x32, RandomStream } from '../../src/data/random.js';
+import { WAYS } from './helpers/ways.js';
 
 const AT = { seed: 1, epoch: 2, index: 3 };
 
@@ -76,6 +78,29 @@ describe('streams', () => {
     for (let bin = 0; bin < 10; bin++)
       expect(uniforms.filter((u) => Math.floor(u * 10) === bin).length / n).toBeCloseTo(0.1, 2);
   });
+});
+
+it('normals are those of Box and Muller, to the last bits of a float32', () => {
+  const words = Uint32Array.from([
+    0, 1, 2, 3, 0xffff_ffff, 0x8000_0000, 0x7fff_ffff, 0x2000_0000, 0xe000_0001, 77,
+  ]);
+  const many = new RandomStream(AT, 'erasing');
+  const all = Uint32Array.of(
+    ...Array.from(words, (first) => Array.from(words, (second) => [first, second])).flat(2),
+    ...Array.from({ length: 20_000 }, () => many.uint32()),
+  );
+  for (const [way, run] of WAYS) {
+    const found = new Float32Array(all.length);
+    run(() => boxMuller(all, found, 0, all.length));
+    for (let i = 0; i < all.length; i += 2) {
+      const radius = Math.sqrt(-2 * Math.log((all[i]! + 0.5) / 2 ** 32));
+      const angle = (2 * Math.PI * all[i + 1]!) / 2 ** 32;
+      // Where the radius is next to nothing, its square is as exact as that of the others.
+      const tolerance = Math.max(2e-7 * radius, 2e-5 * Number(radius < 1e-3));
+      expect(Math.abs(found[i]! - radius * Math.cos(angle)), `${way} ${i}`).toBeLessThan(tolerance);
+      expect(Math.abs(found[i + 1]! - radius * Math.sin(angle)), `${way} ${i}`).toBeLessThan(tolerance);
+    }
+  }
 });
 
 describe('permutations', () => {

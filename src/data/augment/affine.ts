@@ -1,5 +1,5 @@
 import type { RgbImage } from '../rgb-image.js';
-import { affineBicubic } from '../simd/affine.js';
+import { affineBytes } from '../simd/affine.js';
 import { simd } from '../simd/instance.js';
 
 /** Output pixel centre (x, y) to input point (a x + b y + c, d x + e y + f): Pillow's order. */
@@ -11,8 +11,6 @@ export interface AffineOptions {
   /** Colour of the points that lie outside the picture. */
   readonly fill: readonly [number, number, number];
   readonly interpolation: AffineInterpolation;
-  /** Compute the bicubic one in WebAssembly SIMD where there is, which gives the same bytes. Default true. */
-  readonly simd?: boolean;
 }
 
 /**
@@ -22,13 +20,13 @@ export interface AffineOptions {
 export function affine(
   image: RgbImage,
   matrix: AffineMatrix,
-  { fill, interpolation, simd: useSimd = true }: AffineOptions,
+  { fill, interpolation }: AffineOptions,
 ): RgbImage {
   const { width, height } = image;
   const [a, b, c, d, e, f] = matrix;
-  const module = interpolation === 'bicubic' && useSimd ? simd() : undefined;
-  const fast = module && affineBicubic(module, image, matrix, fill);
-  if (fast !== undefined) return fast;
+  const module = simd();
+  const fast = module && affineBytes(module, image, matrix, interpolation, fill);
+  if (fast !== undefined) return { width, height, data: fast };
   const data = new Uint8Array(width * height * 3);
   const sample = interpolation === 'bicubic' ? bicubic : bilinear;
   let to = 0;

@@ -1,4 +1,5 @@
 import type { RgbImage } from '../rgb-image.js';
+import { simd } from '../simd/instance.js';
 
 /** Box blurs that make one Gaussian. */
 const PASSES = 3;
@@ -14,8 +15,11 @@ const HALF = 2 ** (PRECISION - 1);
  *
  * @param sigma standard deviation in pixels, Pillow's `radius`
  */
-export function gaussianBlur({ width, height, data: source }: RgbImage, sigma: number): RgbImage {
-  const radius = boxRadius(Math.fround(sigma));
+export function gaussianBlur(image: RgbImage, sigma: number): RgbImage {
+  const box = boxOf(Math.fround(sigma));
+  const { width, height, data: source } = image;
+  const fast = simdBlur(image, box);
+  if (fast !== undefined) return { width, height, data: fast };
   let data = source;
   let spare: Uint8Array = new Uint8Array(source.length);
   const blur = (lines: number, lineStep: number, length: number, step: number): void => {
@@ -23,7 +27,7 @@ export function gaussianBlur({ width, height, data: source }: RgbImage, sigma: n
       const target = spare;
       for (let line = 0; line < lines; line++)
         for (let channel = 0; channel < 3; channel++)
-          boxLine(data, target, line * lineStep + channel, length, step, radius);
+          boxLine(data, target, line * lineStep + channel, length, step, box);
       // The given picture itself is never written to.
       spare = data === source ? new Uint8Array(source.length) : data;
       data = target;
@@ -32,6 +36,42 @@ export function gaussianBlur({ width, height, data: source }: RgbImage, sigma: n
   blur(height, width * 3, width, 3);
   blur(width, 3, height, width * 3);
   return { width, height, data };
+}
+
+/** The same in WebAssembly SIMD; undefined where there is none, or the picture is too large or too narrow for it. */
+function simdBlur(
+  { width, height, data }: RgbImage,
+  { whole, weight, edgeWeight }: BlurBox,
+): Uint8Array | undefined {
+  const module = simd();
+  if (module === undefined || width * 3 < 16) return undefined;
+  const { blurRows, blurColumns } = module.functions;
+  return module.compute(data.length, (target) => {
+    const spare = module.take(data.length);
+    const passes = [blurRows, blurRows, blurRows, blurColumns, blurColumns, blurColumns];
+    let from = module.place(data);
+    for (const [i, blur] of passes.entries()) {
+      const to = i % 2 === 0 ? spare : target;
+      blur(from, width, height, whole, weight, edgeWeight, to);
+      from = to;
+    }
+  });
+}
+
+/** A box of a fractional radius in pixels and fixed-point weights. */
+interface BlurBox {
+  /** Pixels on either side that lie in it wholly. */
+  readonly whole: number;
+  readonly weight: number;
+  /** Of the next pixel on either side. */
+  readonly edgeWeight: number;
+}
+
+function boxOf(sigma: number): BlurBox {
+  const radius = boxRadius(sigma);
+  const whole = Math.trunc(radius);
+  const weight = Math.trunc(Math.fround(2 ** PRECISION / Math.fround(Math.fround(radius * 2) + 1)));
+  return { whole, weight, edgeWeight: Math.trunc((2 ** PRECISION - (whole * 2 + 1) * weight) / 2) };
 }
 
 /** Radius of the boxes for a deviation. Pillow computes in float32, and so must this: a weight may depend on the last bit. */
@@ -52,11 +92,8 @@ function boxLine(
   start: number,
   length: number,
   step: number,
-  radius: number,
+  { whole, weight, edgeWeight }: BlurBox,
 ): void {
-  const whole = Math.trunc(radius);
-  const weight = Math.trunc(Math.fround(2 ** PRECISION / Math.fround(Math.fround(radius * 2) + 1)));
-  const edgeWeight = Math.trunc((2 ** PRECISION - (whole * 2 + 1) * weight) / 2);
   // The line with its edges repeated, so that the loop needs to look at none of them.
   const margin = whole + 1;
   const line = new Uint8Array(length + 2 * margin);

@@ -1,4 +1,5 @@
 import type { RgbImage } from '../rgb-image.js';
+import { simd } from '../simd/instance.js';
 import { applyLookup, lookupTable } from './lookup.js';
 
 /*
@@ -19,9 +20,7 @@ export function brightness(image: RgbImage, factor: number): RgbImage {
 /** `ImageEnhance.Contrast`: against the mean luma, rounded. */
 export function contrast(image: RgbImage, factor: number): RgbImage {
   const { data } = image;
-  let sum = 0;
-  for (let i = 0; i < data.length; i += 3) sum += luma(data, i);
-  const mean = Math.trunc(sum / (data.length / 3) + 0.5);
+  const mean = Math.trunc(lumaSum(data) / (data.length / 3) + 0.5);
   const blend = blender(factor);
   return applyLookup(
     image,
@@ -31,6 +30,11 @@ export function contrast(image: RgbImage, factor: number): RgbImage {
 
 /** `ImageEnhance.Color`, torchvision's saturation: against the gray picture. */
 export function color({ width, height, data: source }: RgbImage, factor: number): RgbImage {
+  const module = simd();
+  const fast = module?.compute(source.length, (target) =>
+    module.functions.saturate(module.place(source), source.length, factor, target),
+  );
+  if (fast !== undefined) return { width, height, data: fast };
   const data = new Uint8Array(source.length);
   const blend = blender(factor);
   for (let i = 0; i < source.length; i += 3) {
@@ -45,6 +49,11 @@ export function color({ width, height, data: source }: RgbImage, factor: number)
 /** `ImageEnhance.Sharpness`: against Pillow's `SMOOTH` filter. */
 export function sharpness(image: RgbImage, factor: number): RgbImage {
   const { width, height, data: source } = image;
+  const module = simd();
+  const fast = module?.compute(source.length, (target) =>
+    module.functions.sharpen(module.place(source), width, height, factor, target),
+  );
+  if (fast !== undefined) return { width, height, data: fast };
   const data = new Uint8Array(source);
   const blend = blender(factor);
   const row = width * 3;
@@ -68,10 +77,18 @@ export function sharpness(image: RgbImage, factor: number): RgbImage {
 }
 
 /** torchvision's `Grayscale(3)`: the luma in every channel. */
-export function grayscale({ width, height, data: source }: RgbImage): RgbImage {
-  const data = new Uint8Array(source.length);
-  for (let i = 0; i < source.length; i += 3) data.fill(luma(source, i), i, i + 3);
-  return { width, height, data };
+export function grayscale(image: RgbImage): RgbImage {
+  return color(image, 0);
+}
+
+function lumaSum(data: Uint8Array): number {
+  const module = simd();
+  let sum = 0;
+  const fast = module?.compute(0, () => {
+    sum = module.functions.lumaSum(module.place(data), data.length);
+  });
+  if (fast === undefined) for (let i = 0; i < data.length; i += 3) sum += luma(data, i);
+  return sum;
 }
 
 /** Pillow's RGB to L, 16-bit fixed point of ITU-R 601. */

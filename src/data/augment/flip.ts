@@ -1,7 +1,13 @@
 import type { RgbImage } from '../rgb-image.js';
+import { simd } from '../simd/instance.js';
 
 /** Left and right exchanged. */
 export function mirrored({ width, height, data: source }: RgbImage): RgbImage {
+  const module = simd();
+  const fast = module?.compute(source.length, (target) =>
+    module.functions.mirror(module.place(source), width, height, target),
+  );
+  if (fast !== undefined) return { width, height, data: fast };
   const data = new Uint8Array(source.length);
   for (let y = 0; y < height; y++)
     for (let x = 0; x < width; x++) {

@@ -1,6 +1,5 @@
 import type { RgbImage } from '../rgb-image.js';
 import { simd } from '../simd/instance.js';
-import { countBytes } from '../simd/lookup.js';
 import { applyLookup, lookupTable } from './lookup.js';
 
 /** `ImageOps.autocontrast`: each channel is stretched from its darkest and brightest byte to 0 … 255. */
@@ -45,15 +44,14 @@ function perChannel(
   return applyLookup(image, table);
 }
 
-/**
- * How often each byte comes in each channel: `[3, 256]`.
- *
- * @param useSimd compute in WebAssembly where there is; the same counts either way
- */
-export function histogram(data: Uint8Array, useSimd = true): Uint32Array {
-  const module = useSimd ? simd() : undefined;
-  const fast = module && countBytes(module, data);
-  if (fast !== undefined) return fast;
+/** How often each byte comes in each channel: `[3, 256]`. */
+export function histogram(data: Uint8Array): Uint32Array {
+  const module = simd();
+  const fast = module?.compute(3072, (target) => {
+    module.bytes.fill(0, target, target + 3072);
+    module.functions.histogram(module.place(data), data.length, target);
+  });
+  if (fast !== undefined) return new Uint32Array(fast.buffer, fast.byteOffset, 768);
   const counts = new Uint32Array(768);
   for (let i = 0; i < data.length; i += 3) {
     counts[data[i]!]!++;

@@ -1,20 +1,13 @@
 import type { RgbImage } from '../rgb-image.js';
 import { simd } from '../simd/instance.js';
-import { lookUp } from '../simd/lookup.js';
 
-/**
- * Every byte replaced by what the table says: one table for all channels, or `[3, 256]` of one for each.
- *
- * @param useSimd compute in WebAssembly where there is; the same bytes either way
- */
-export function applyLookup(
-  { width, height, data: source }: RgbImage,
-  table: Uint8Array,
-  useSimd = true,
-): RgbImage {
+/** Every byte replaced by what the table says: one table for all channels, or `[3, 256]` of one for each. */
+export function applyLookup({ width, height, data: source }: RgbImage, table: Uint8Array): RgbImage {
   const tables = table.length === 768 ? table : Uint8Array.of(...table, ...table, ...table);
-  const module = useSimd ? simd() : undefined;
-  const fast = module && lookUp(module, source, tables);
+  const module = simd();
+  const fast = module?.compute(source.length, (target) =>
+    module.functions.lookup(module.place(source), source.length, module.place(tables), target),
+  );
   if (fast !== undefined) return { width, height, data: fast };
   const data = new Uint8Array(source.length);
   for (let i = 0; i < source.length; i += 3) {

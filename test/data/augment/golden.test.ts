@@ -15,6 +15,7 @@ import { resample } from '../../../src/data/resample.js';
 import { crop, type RgbImage } from '../../../src/data/rgb-image.js';
 import { GOLDEN, hasGolden, NO_GOLDEN } from '../../helpers/golden.js';
 import { difference, goldenImage, readJson } from '../helpers/images.js';
+import { WAYS } from '../helpers/ways.js';
 
 const FILL = [124, 116, 104] as const;
 const settings = (interpolation: OperationSettings['interpolation']): OperationSettings => ({
@@ -73,10 +74,16 @@ describe.skipIf(!hasGolden)(`RandAugment's operations${hasGolden ? '' : ` (skipp
     const compare = async (source: string, stack: string, interpolation: 'bicubic' | 'bilinear') => {
       const image = await goldenImage(`recipe/${source}`);
       const expected = await goldenImage(`recipe/${stack}`);
-      for (const { args, tile: index } of entries) {
-        const found = OPERATIONS[name].apply(image, args[0] ?? 0, settings(interpolation), noDraws);
-        expect(difference(found, tile(expected, index, image.height)), `${stack} ${args[0]}`).toBeUndefined();
-      }
+      for (const { args, tile: index } of entries)
+        for (const [way, run] of WAYS) {
+          const found = run(() =>
+            OPERATIONS[name].apply(image, args[0] ?? 0, settings(interpolation), noDraws),
+          );
+          expect(
+            difference(found, tile(expected, index, image.height)),
+            `${stack} ${args[0]} by ${way}`,
+          ).toBeUndefined();
+        }
     };
     await compare('source_64x48.png', file, 'bicubic');
     if (odd_file !== undefined) await compare('source_51x35.png', odd_file, 'bicubic');
@@ -118,27 +125,29 @@ describe.skipIf(!hasGolden)(
       const image = await goldenImage('recipe/source_64x48.png');
       const steps = [...name.replace('_in_this_order', '').matchAll(/([a-z]\w*?)(?:_([\d.]+)|$)(?:_|$)/g)];
       expect(steps.length).toBeGreaterThan(0);
-      const found = steps.reduce((result, [, step, factor]) => one[step!]!(result, Number(factor)), image);
       const expected = tile(await goldenImage('recipe/jitter.png'), index, image.height);
-      expect(difference(found, expected)).toBeUndefined();
+      for (const [way, run] of WAYS) {
+        const found = run(() =>
+          steps.reduce((result, [, step, factor]) => one[step!]!(result, Number(factor)), image),
+        );
+        expect(difference(found, expected), way).toBeUndefined();
+      }
     });
   },
 );
 
 describe.skipIf(!hasGolden)(`the chain${hasGolden ? '' : ` (skipped: ${NO_GOLDEN})`}`, () => {
-  it('crop, flip, rotation and contrast: every intermediate picture', async () => {
+  it.each(WAYS)('crop, flip, rotation and contrast by %s: every intermediate picture', async (_, run) => {
     const [top, left, height, width] = read('chain.json', {
       box_top_left_height_width: [] as number[],
     }).box_top_left_height_width as [number, number, number, number];
     const cat = await goldenImage('images/decoded/cat_odd.jpg.png');
-    const cropped = resample(cat, {
-      width: 64,
-      height: 64,
-      interpolation: 'bicubic',
-      region: { top, left, height, width },
-    });
-    const rotated = OPERATIONS.Rotate.apply(mirrored(cropped), -25.8, settings('bicubic'), noDraws);
-    const result = OPERATIONS.ContrastIncreasing.apply(rotated, 1.81);
+    const region = { top, left, height, width };
+    const cropped = run(() => resample(cat, { width: 64, height: 64, interpolation: 'bicubic', region }));
+    const rotated = run(() =>
+      OPERATIONS.Rotate.apply(mirrored(cropped), -25.8, settings('bicubic'), noDraws),
+    );
+    const result = run(() => OPERATIONS.ContrastIncreasing.apply(rotated, 1.81));
     for (const [name, found] of [
       ['1_crop', cropped],
       ['2_flip_rotate', rotated],
