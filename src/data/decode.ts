@@ -2,7 +2,8 @@ import sharp, { type Sharp, type SharpOptions } from 'sharp';
 import { UsageError, UserError } from '../errors.js';
 import { imageFormat, jpegFrame } from './image-format.js';
 import type { RgbImage } from './rgb-image.js';
-import { decodeJpeg, turboJpeg } from './turbojpeg/index.js';
+import { arrayInScope } from './simd/instance.js';
+import { decodeJpeg, decodeJpegNow, turboJpeg } from './turbojpeg/index.js';
 
 /** Pillow refuses pictures of more pixels than this as decompression bombs (twice its `MAX_IMAGE_PIXELS`). */
 export const MAX_PIXELS = 2 * 89_478_485;
@@ -42,6 +43,17 @@ export async function decodeImage(
     if (jpeg === 'turbojpeg') requireTurboJpeg();
   }
   return decodeWithSharp(bytes, name);
+}
+
+/**
+ * The picture of {@link decodeImage}, where it can be had in this thread and without waiting: an ordinary JPEG, where TurboJPEG is found and may be used.
+ * Inside of a scope of the SIMD module its pixels may lie in that one's memory.
+ *
+ * @returns undefined for everything else, and for what is no good: let {@link decodeImage} decide
+ */
+export function decodeImageNow(bytes: Uint8Array): RgbImage | undefined {
+  if (imageFormat(bytes) !== 'jpg' || defaultJpegDecoder() === 'sharp') return undefined;
+  return decodeJpegNow(bytes, MAX_PIXELS, arrayInScope);
 }
 
 function defaultJpegDecoder(): JpegDecoder {

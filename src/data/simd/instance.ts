@@ -164,6 +164,13 @@ export class Simd {
     return address;
   }
 
+  /** An array in the memory, valid until the scope ends; undefined outside of one, and where there is no room for it and what will be made of it. */
+  array(length: number): Uint8Array | undefined {
+    if (!this.#inScope || this.#top + 2 * length > BYTES) return undefined;
+    const address = this.take(length);
+    return this.bytes.subarray(address, address + length);
+  }
+
   /** The address from which on `length` bytes and the slack can be read, for pictures in the memory. */
   check(address: number, length: number): void {
     if (address < 0 || address + length + SLACK > BYTES) throw new NoRoom();
@@ -200,7 +207,12 @@ export function inOneScope<T>(work: () => T): T {
   return module === undefined ? work() : module.scope(work);
 }
 
-/** The same for operations that give a picture: in memory of its own, unless a scope around this one lasts longer. */
+/** Memory for a picture: inside of a scope, and where there is room, the module's. What is in it is left over. */
+export function arrayInScope(length: number): Uint8Array {
+  return simd()?.array(length) ?? new Uint8Array(length);
+}
+
+/** Runs operations that give a picture, as {@link inOneScope}: the picture is in memory of its own, unless a scope around this one lasts longer. */
 export function pictureInOneScope(work: () => RgbImage): RgbImage {
   const module = simd();
   if (module === undefined || module.inScope) return work();

@@ -1,4 +1,3 @@
-import { isMainThread } from 'node:worker_threads';
 import { jpegFrame } from '../image-format.js';
 import type { RgbImage } from '../rgb-image.js';
 import { turboJpeg, type TurboJpeg } from './library.js';
@@ -13,9 +12,33 @@ const SUBSAMPLINGS = new Set([0, 1, 2, 3]);
 const COLOURSPACES = new Set([0, 1, 2]);
 
 /**
+ * The same as {@link decodeJpeg}, in this thread and at once.
+ *
+ * @param memory where the pixels go: so many bytes
+ */
+export function decodeJpegNow(
+  bytes: Uint8Array,
+  maxPixels: number,
+  memory: (length: number) => Uint8Array,
+): RgbImage | undefined {
+  const library = turboJpeg();
+  if (library === undefined || !isOrdinary(bytes)) return undefined;
+  const handle = library.initDecompress();
+  try {
+    const size = ordinarySize(library, handle, bytes);
+    if (size === undefined || size.width * size.height > maxPixels) return undefined;
+    const data = memory(size.width * size.height * 3);
+    const status = library.decompress(handle, bytes, bytes.length, data, ...parameters(size));
+    return status === 0 ? { ...size, data } : undefined;
+  } finally {
+    library.destroy(handle);
+  }
+}
+
+/**
  * Decodes a JPEG with TurboJPEG at its defaults (accurate DCT, fancy upsampling), which are Pillow's: the same bytes as sharp's, in half
- * the time. Only ordinary files: baseline and progressive, gray or RGB, subsampled as usual. In a worker on its own thread, else on one of
- * libuv's, so that several decode at a time.
+ * the time. Only ordinary files: baseline and progressive, gray or RGB, subsampled as usual. On one of libuv's threads, so that several decode
+ * at a time.
  *
  * @param maxPixels larger pictures aren't tried
  * @returns undefined where the library isn't there, and for everything that isn't ordinary or not whole: let the other decoder decide
@@ -51,19 +74,21 @@ function ordinarySize(library: TurboJpeg, handle: unknown, bytes: Uint8Array): S
   return status === 0 && ordinary ? { width: width[0], height: height[0] } : undefined;
 }
 
+/** What the library wants to know beside the memory. */
+function parameters({ width, height }: Size) {
+  return [width, width * 3, height, RGB, STOP_ON_WARNING] as const;
+}
+
 function decompress(
   library: TurboJpeg,
   handle: unknown,
   bytes: Uint8Array,
   data: Uint8Array,
-  { width, height }: Size,
-): number | Promise<number> {
-  const pitch = width * 3;
-  const rest = [width, pitch, height, RGB, STOP_ON_WARNING] as const;
-  if (!isMainThread) return library.decompress(handle, bytes, bytes.length, data, ...rest);
+  size: Size,
+): Promise<number> {
   return new Promise((resolve, reject) => {
     // The closure keeps both arrays until the thread is done with them.
-    library.decompress.async(handle, bytes, bytes.length, data, ...rest, (error, status) =>
+    library.decompress.async(handle, bytes, bytes.length, data, ...parameters(size), (error, status) =>
       error == null && data.length + bytes.length > 0 ? resolve(status) : reject(error as Error),
     );
   });

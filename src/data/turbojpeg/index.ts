@@ -1,2 +1,2 @@
-export { decodeJpeg } from './decode-jpeg.js';
+export { decodeJpeg, decodeJpegNow } from './decode-jpeg.js';
 export { turboJpeg } from './library.js';

@@ -3,7 +3,7 @@ import { UserError } from '../../errors.js';
 import { compiledScript } from '../../runtime/compiled-script.js';
 import type { RgbImage } from '../rgb-image.js';
 import type { TransformDescription } from '../transform-description.js';
-import type { FromWorker, SampleTask, ToWorker } from './protocol.js';
+import { AT_A_TIME, type FromWorker, type SampleTask, type ToWorker } from './protocol.js';
 
 /** The batch was left before this sample was worked on. */
 export class LeftError extends Error {}
@@ -102,8 +102,8 @@ export class WorkerPool {
 
   /** A thread is gone: what it had to do fails, and the pool with it. */
   #ended(member: Member, reason: string): void {
-    // It worked on the first two, in the order in which they came.
-    const names = [...member.waiting.values()].slice(0, 2).map(({ name }) => name);
+    // It worked on the first ones, in the order in which they came.
+    const names = [...member.waiting.values()].slice(0, AT_A_TIME).map(({ name }) => name);
     const at = names.length === 0 ? 'while it had nothing to do' : `while it decoded ${names.join(' or ')}`;
     this.#failure ??= new UserError(
       `a worker thread of the loader ended ${at} (${reason}): look at that file, or use --workers 0.`,

@@ -2,6 +2,9 @@ import type { SampleAddress } from '../random.js';
 import type { RgbImage } from '../rgb-image.js';
 import type { TransformDescription } from '../transform-description.js';
 
+/** Samples that a worker has begun at a time: with two decoded by sharp, a third is transformed, and no processor waits. */
+export const AT_A_TIME = 3;
+
 /** What the main thread tells a worker. */
 export type ToWorker =
   | { readonly kind: 'transform'; readonly id: number; readonly description: TransformDescription }

@@ -1,16 +1,17 @@
 import sharp from 'sharp';
 import { parentPort } from 'node:worker_threads';
 import { UserError } from '../../errors.js';
-import { decodeImage } from '../decode.js';
+import { decodeImage, decodeImageNow } from '../decode.js';
 import { Limiter } from '../limiter.js';
 import type { RgbImage } from '../rgb-image.js';
+import { inOneScope } from '../simd/instance.js';
 import type { ImageTransform } from '../transform.js';
 import { describedTransform } from '../transform-description.js';
-import type { FromWorker, SampleTask, ToWorker } from './protocol.js';
+import { AT_A_TIME, type FromWorker, type SampleTask, type ToWorker } from './protocol.js';
 
 /*
  * A thread that decodes and transforms samples, one after the other, straight into the memory of their batches. While it transforms one, sharp may decode
- * the next on a thread of its own.
+ * the next ones on threads of its own.
  */
 
 // There are as many workers as the user wants threads.
@@ -21,7 +22,7 @@ sharp.cache(false);
 const port = parentPort!;
 const transforms = new Map<number, ImageTransform>();
 const batches = new Map<number, { readonly images: Float32Array; readonly left: Int32Array }>();
-const limiter = new Limiter(2);
+const limiter = new Limiter(AT_A_TIME);
 
 port.on('message', (message: ToWorker) => {
   switch (message.kind) {
@@ -46,10 +47,18 @@ type Outcome<T = FromWorker> = T extends FromWorker ? Omit<T, 'id'> : never;
 async function work({ batch, offset, transform, address, name, source, keep }: SampleTask): Promise<Outcome> {
   const { images, left } = batches.get(batch)!;
   if (Atomics.load(left, 0) === 1) return { kind: 'left' };
-  try {
-    const image = source instanceof Uint8Array ? await decodeImage(source, name) : source;
-    transforms.get(transform)!.write(image, address, images, offset);
+  const { write } = transforms.get(transform)!;
+  const finish = (image: RgbImage): Outcome => {
+    write(image, address, images, offset);
     return { kind: 'done', ...(keep && { pixels: shared(image) }) };
+  };
+  try {
+    if (!(source instanceof Uint8Array)) return finish(source);
+    const outcome = inOneScope(() => {
+      const image = decodeImageNow(source);
+      return image && finish(image);
+    });
+    return outcome ?? finish(await decodeImage(source, name));
   } catch (error) {
     if (error instanceof UserError) return { kind: 'refused', message: error.message };
     return { kind: 'failed', stack: (error instanceof Error && error.stack) || String(error) };

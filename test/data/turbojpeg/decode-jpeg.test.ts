@@ -2,7 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { decodeImage, MAX_PIXELS, type JpegDecoder } from '../../../src/data/decode.js';
+import { decodeImage, decodeImageNow, MAX_PIXELS, type JpegDecoder } from '../../../src/data/decode.js';
+import { inOneScope } from '../../../src/data/simd/instance.js';
 import { decodeJpeg } from '../../../src/data/turbojpeg/decode-jpeg.js';
 import { turboJpeg } from '../../../src/data/turbojpeg/library.js';
 import { GOLDEN, hasGolden } from '../../helpers/golden.js';
@@ -29,6 +30,10 @@ async function expectSame(bytes: Uint8Array, what: string): Promise<void> {
   const turbo = await outcome(bytes, 'turbojpeg');
   if (typeof sharp === 'string' || typeof turbo === 'string') expect(turbo, what).toBe(sharp);
   else expect(difference(turbo, sharp), what).toBeUndefined();
+  inOneScope(() => {
+    const now = decodeImageNow(bytes);
+    if (now) expect(typeof sharp === 'string' ? sharp : difference(now, sharp), what).toBeUndefined();
+  });
 }
 
 describe.skipIf(!found)(`TurboJPEG${found ? '' : ' (skipped: libturbojpeg is not on this machine)'}`, () => {
@@ -43,6 +48,8 @@ describe.skipIf(!found)(`TurboJPEG${found ? '' : ' (skipped: libturbojpeg is not
     const names = decoded.filter(([, image]) => image !== undefined).map(([name]) => name);
     expect(names).toEqual(expect.arrayContaining(['420.jpg', '422-progressive.jpg']));
     expect(names.filter((name) => name.includes('cmyk'))).toEqual([]);
+    const now = files.filter(([, path]) => decodeImageNow(readFileSync(path))).map(([name]) => name);
+    expect(now).toEqual(names);
   });
 
   it('gives the same where files are cut or damaged', async () => {
