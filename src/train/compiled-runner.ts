@@ -1,30 +1,19 @@
 import * as tf from '@tensorflow/tfjs';
-import type { Graph, TensorType } from '../graph/graph.js';
 import type { LowerOptions } from '../graph/tensorflow/lower/index.js';
 import { ProgramSession, type RoutineRun } from '../graph/tensorflow/program-session.js';
-import { prepareTraining } from '../graph/passes/index.js';
 import { writeProgram } from '../graph/tensorflow/program.js';
-import { trace, type InputMaker } from '../graph/trace/trace.js';
 import { hostValues } from '../runtime/engines/weights.js';
 import { LiveTensorFlowEngine } from '../runtime/engines/live-tensorflow.js';
 import type { OperationTime } from '../runtime/engines/operation-time.js';
 import type { SessionOptions } from '../runtime/tensorflow/index.js';
-import type { TeacherTensor } from './distillation.js';
 import type { OptimizerScalars } from './optimizer.js';
 import { uniformNumbersAt } from './random.js';
-import { gradientStep, trainingStep, type StepInput, type StepOutput, type StepParts } from './step.js';
+import type { StepParts } from './step.js';
 import { stepState } from './step-state.js';
-import {
-  teacherShape,
-  type BatchResult,
-  type RunnerOptions,
-  type StepRunner,
-  type TeacherOutput,
-  type TrainBatch,
-} from './step-runner.js';
+import type { BatchResult, RunnerOptions, StepRunner, TrainBatch } from './step-runner.js';
+import { kindOf, SCALAR, traceStep, UNIFORM, type StepRoutine } from './trace-step.js';
 
-type Routine = 'step' | 'accumulate';
-type Session = ProgramSession<Routine>;
+type Session = ProgramSession<StepRoutine>;
 
 /** The step compiled for one shape of batch. */
 interface CompiledStep {
@@ -34,9 +23,6 @@ interface CompiledStep {
   /** Random inputs: module and count. */
   readonly uniforms: readonly (readonly [input: string, path: string, count: number])[];
 }
-
-const UNIFORM = 'uniform/';
-const SCALAR = 'scalar/';
 
 /** Runs the step as one TensorFlow graph; weights, moments and average live in its session. Compiled anew for each shape of batch. */
 export class CompiledRunner implements StepRunner {
@@ -77,7 +63,7 @@ export class CompiledRunner implements StepRunner {
   private async run(
     batches: readonly TrainBatch[],
     lr: number,
-    execute: (session: Session, run: RoutineRun<Routine>) => ReturnType<Session['run']>,
+    execute: (session: Session, run: RoutineRun<StepRoutine>) => ReturnType<Session['run']>,
   ): Promise<BatchResult[]> {
     const { model, optimizer } = this.parts;
     const before = { steps: optimizer.steps, batches: model.trackedBatches };
@@ -171,7 +157,7 @@ export class CompiledRunner implements StepRunner {
 
   private async compile(batch: TrainBatch, scalarNames: readonly string[]): Promise<CompiledStep> {
     const { session: options = {}, undo } = this.options;
-    const graphs = this.trace(batch, scalarNames);
+    const graphs = traceStep(this.parts, kindOf(batch), scalarNames, { ...this.options, ...options });
     const program = writeProgram(graphs, { ...options, ...(undo && { guard: 'loss' }) });
     const uniforms = Object.values(program.routines).flatMap(({ inputs }) =>
       [...inputs].flatMap(([name, { type }]) =>
@@ -184,52 +170,6 @@ export class CompiledRunner implements StepRunner {
       uniforms: [...new Map(uniforms.map((uniform) => [uniform[0], uniform])).values()],
     };
   }
-
-  /** The graphs of a step and, where gradients are accumulated, of a batch before it. */
-  private trace(
-    { shape, targets, teacher }: TrainBatch,
-    scalarNames: readonly string[],
-  ): Record<Routine, Graph> {
-    const { parts, options, state } = this;
-    const { gradientSum, model } = parts;
-    const { trackedBatches } = model;
-    const scalar = (input: InputMaker, name: string) =>
-      input(name, { dtype: 'float32', shape: [] }) as tf.Scalar;
-    const stepInput = (input: InputMaker): StepInput => ({
-      images: input('images', { dtype: 'float32', shape }) as tf.Tensor4D,
-      targets: input('targets', {
-        dtype: 'float32',
-        shape: [shape[0], targets.length / shape[0]],
-      }) as tf.Tensor2D,
-      ...(teacher && { teacher: input('teacher', teacherType(teacher, shape[0])) as TeacherTensor }),
-      context: {
-        freezeBatchNorm: options.freezeBatchNorm,
-        uniform: (path, count) => input(UNIFORM + path, { dtype: 'float32', shape: [count] }) as tf.Tensor1D,
-      },
-    });
-    const record = (body: (input: InputMaker) => StepOutput): Graph =>
-      prepareTraining(trace({ variables: state, body: (input) => ({ ...body(input) }) }), options.session);
-    const step = record((input) =>
-      trainingStep(
-        parts,
-        stepInput(input),
-        Object.fromEntries(scalarNames.map((name) => [name, scalar(input, SCALAR + name)])),
-        gradientSum && scalar(input, 'share'),
-      ),
-    );
-    const graphs: Partial<Record<Routine, Graph>> = { step };
-    if (gradientSum)
-      graphs.accumulate = record((input) => gradientStep({ ...parts, gradientSum }, stepInput(input)));
-    model.trackedBatches = trackedBatches;
-    return graphs as Record<Routine, Graph>;
-  }
-}
-
-function teacherType(teacher: TeacherOutput, batch: number): TensorType {
-  return {
-    dtype: teacher instanceof Int32Array ? 'int32' : 'float32',
-    shape: teacherShape(teacher, batch),
-  };
 }
 
 function uniformInputs({ uniforms }: CompiledStep, { at }: TrainBatch): Record<string, Float32Array> {

@@ -1,6 +1,7 @@
 import type { EngineOptions } from '../runtime/engines/choose.js';
 import { tensorFlowOptions, trainingOptions } from '../runtime/engines/session-options.js';
 import { CompiledRunner } from './compiled-runner.js';
+import { guardedRunner } from './guarded-runner.js';
 import type { StepParts } from './step.js';
 import { eagerRunner, type RunnerOptions, type StepRunner } from './step-runner.js';
 
@@ -10,10 +11,10 @@ export function openRunner(
   options: RunnerOptions,
   engine: EngineOptions = { engine: 'eager' },
 ): StepRunner {
-  if (engine.engine !== 'tensorflow') return eagerRunner(parts, options);
-  return new CompiledRunner(parts, {
-    ...options,
-    session: trainingOptions(engine),
-    evaluation: tensorFlowOptions(engine),
-  });
+  const session = trainingOptions(engine);
+  const runner =
+    engine.engine === 'tensorflow'
+      ? new CompiledRunner(parts, { ...options, session, evaluation: tensorFlowOptions(engine) })
+      : eagerRunner(parts, options);
+  return guardedRunner(runner, parts, { ...session, ...options }, engine);
 }

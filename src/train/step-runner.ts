@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { ForwardContext } from '../models/image-model.js';
 import { eagerEngine } from '../runtime/engines/eager.js';
-import type { InferenceEngine } from '../runtime/engines/engine.js';
+import type { ProfiledEngine } from '../runtime/engines/engine.js';
 import type { OperationTime } from '../runtime/engines/operation-time.js';
 import { profileEager } from '../runtime/engines/profile-eager.js';
 import type { TeacherTensor } from './distillation.js';
@@ -47,7 +47,7 @@ export interface StepRunner {
   /** Model, optimizer and average were set from outside: the next update starts from what they are now. */
   reload(): void;
   /** Runs `body` with the model in evaluation mode, with its own weights or with their moving average. */
-  evaluating<T>(weights: 'raw' | 'ema', body: (engine: InferenceEngine) => Promise<T>): Promise<T>;
+  evaluating<T>(weights: 'raw' | 'ema', body: (engine: ProfiledEngine) => Promise<T>): Promise<T>;
   dispose(): void;
 }
 
@@ -55,6 +55,8 @@ export interface RunnerOptions {
   readonly freezeBatchNorm?: ForwardContext['freezeBatchNorm'];
   /** Leave no trace of batches whose loss is not finite. */
   readonly undo?: boolean;
+  /** Told before a step that memory will probably not be enough for. */
+  readonly warn?: (line: string) => void;
 }
 
 /** Runs the step operation by operation. */

@@ -51,7 +51,7 @@ export function createTraining(parts: TrainingParts, warn: TrainHooks['warn'] = 
   };
   const runner = openRunner(
     stepParts,
-    { freezeBatchNorm: config.setBnEval || batchNorms, undo: config.onNan === 'skip' },
+    { freezeBatchNorm: config.setBnEval || batchNorms, undo: config.onNan === 'skip', warn },
     parts.engine,
   );
   const mix = batchMaker({ ...config, numClasses: model.numClasses, classWeights });

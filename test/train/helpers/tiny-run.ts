@@ -3,7 +3,7 @@ import type { RunConfigInput } from '../../../src/train/config.js';
 import { eagerEngine } from '../../../src/runtime/engines/eager.js';
 import { flagLayer, formatConfig, mergeConfig } from '../../../src/train/load-config.js';
 import { RunFolder } from '../../../src/train/run-folder.js';
-import { liveOutputs } from '../../../src/train/teacher/outputs.js';
+import { liveOutputs, type TeacherOutputs } from '../../../src/train/teacher/outputs.js';
 import { train, type TrainHooks, type TrainResult } from '../../../src/train/train.js';
 import { syntheticSource } from './synthetic-source.js';
 import { TinyModel } from './tiny-model.js';
@@ -30,6 +30,8 @@ export async function tinyRun(
     config = {} as Partial<RunConfigInput>,
     dropPath = 0.3,
     train: source = syntheticSource({ samples: 24, batch: 8 }),
+    /** In place of the teacher itself. */
+    teacher: given = undefined as TeacherOutputs | undefined,
   } = {},
 ): Promise<TrainResult & { model: TinyModel }> {
   const resolved = mergeConfig(flagLayer({ ...TINY_CONFIG, teacherPath: 'synthetic', ...config }));
@@ -45,7 +47,7 @@ export async function tinyRun(
       {
         config: resolved,
         model,
-        teacher: liveOutputs(eagerEngine(teacher), distillationType === 'soft' ? 'soft' : 'hard'),
+        teacher: given ?? liveOutputs(eagerEngine(teacher), distillationType === 'soft' ? 'soft' : 'hard'),
         train: source,
         val: syntheticSource({ samples: 10, batch: 8, shuffle: false, key: 'val' }),
         folder,

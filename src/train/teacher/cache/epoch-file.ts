@@ -56,7 +56,7 @@ export class EpochFile {
   }
 
   /**
-   * A file that was being written; undefined where there is none, or not even its header is whole.
+   * A file that was being written; undefined where there is none, or not even its header is whole: then it begins anew.
    *
    * @param write to go on with it: what is cut off at its end is removed
    */
@@ -65,11 +65,10 @@ export class EpochFile {
     if (handle === undefined) return undefined;
     try {
       const { size } = await handle.stat();
-      if (size < HEADER) {
+      if (!(await readHeader(handle)).equals(header(layout))) {
         await handle.close();
         return undefined;
       }
-      await checkHeader(handle, path, layout);
       const file = new EpochFile(path, handle, layout, new Map());
       const count = await file.scan(Math.floor((size - HEADER) / (RECORD + layout.payload)));
       if (write) await handle.truncate(HEADER + count * (RECORD + layout.payload));
@@ -184,10 +183,15 @@ function header({ payload, batches }: EpochLayout): Uint8Array {
   return bytes;
 }
 
-async function checkHeader(handle: FileHandle, path: string, layout: EpochLayout): Promise<void> {
+async function readHeader(handle: FileHandle): Promise<Buffer> {
   const found = Buffer.alloc(HEADER);
   await handle.read(found, 0, HEADER, 0);
-  if (Buffer.compare(found, header(layout)) === 0) return;
+  return found;
+}
+
+async function checkHeader(handle: FileHandle, path: string, layout: EpochLayout): Promise<void> {
+  const found = await readHeader(handle);
+  if (found.equals(header(layout))) return;
   const [magic, version, payload, batches] = [0, 4, 8, 12].map((at) => found.readUInt32LE(at));
   throw new UserError(
     magic !== MAGIC || version !== VERSION

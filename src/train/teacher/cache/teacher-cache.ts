@@ -21,6 +21,9 @@ export interface CacheOptions {
   readonly notice: (line: string) => void;
 }
 
+/** What a process that was killed leaves of a file it was writing. */
+const LEFTOVER = /^\..+\.tmp$/;
+
 /** How much a cache has of what a run needs. */
 export interface CacheSize {
   /** Images of all epochs. */
@@ -66,7 +69,8 @@ export class TeacherCache {
         `${folder} holds no teacher cache: make one with \`recnext teach\`, or give the teacher with --teacher-path.`,
       );
     else {
-      if ((await readdir(folder).catch(() => [])).length > 0)
+      const others = (await readdir(folder).catch(() => [])).filter((name) => !LEFTOVER.test(name));
+      if (others.length > 0)
         throw new UserError(
           `${folder} holds other files and no teacher cache: give an empty or a new folder to --teacher-cache.`,
         );
@@ -123,6 +127,12 @@ export class TeacherCache {
     for (let { epoch } = from; epoch < epochs; epoch++) {
       const first = epoch === from.epoch ? from.step : 0;
       const file = await this.file(epoch);
+      // Killed after its last batch, before it was whole.
+      if (file?.isWhole && this.options.write && !existsSync(this.path(epoch, 'bin'))) {
+        await this.lock();
+        await this.finish(epoch, (await this.file(epoch))!);
+        continue;
+      }
       for (let batch = first; batch < this.batches; batch++) if (!file?.has(batch)) return { epoch, batch };
     }
     return undefined;
@@ -161,14 +171,18 @@ export class TeacherCache {
     this.release = takeLock(join(this.folder, 'cache.lock'), this.options.notice);
     await this.current?.file.close();
     this.current = undefined;
+    for (const name of await readdir(this.folder))
+      if (LEFTOVER.test(name)) await rm(join(this.folder, name), { force: true });
   }
 
   /** The file of an epoch; one at a time is open. */
   private async file(epoch: number): Promise<EpochFile | undefined> {
     if (this.current?.epoch === epoch) return this.current.file;
-    const file =
-      (await EpochFile.openWhole(this.path(epoch, 'bin'), this.layout)) ??
-      (await EpochFile.openPart(this.path(epoch, 'part'), this.layout, this.release !== undefined));
+    const isOurs = this.release !== undefined;
+    const whole = await EpochFile.openWhole(this.path(epoch, 'bin'), this.layout);
+    // Killed between the two.
+    if (whole && isOurs) await rm(this.path(epoch, 'part'), { force: true });
+    const file = whole ?? (await EpochFile.openPart(this.path(epoch, 'part'), this.layout, isOurs));
     if (file !== undefined) await this.use(epoch, file);
     return file;
   }
