@@ -78,7 +78,9 @@ async function rounds(settings) {
   for (const kind of KINDS)
     for (const { name } of settings) {
       const list = speeds.get(`${kind} ${name}`);
-      const cost = median(costs.get(`${kind} ${name}`)).toFixed(2).padStart(6);
+      const cost = median(costs.get(`${kind} ${name}`))
+        .toFixed(2)
+        .padStart(6);
       const python = speeds.get(`${kind} python`);
       const ratio =
         python && name !== 'python'

@@ -1,5 +1,5 @@
 """The other side of bench/data.mjs: Pillow and timm's transforms, one thread. Reads `decode`, `eval` or `train` from stdin, a line each,
-and answers with the milliseconds of processor time a picture."""
+and answers with `> ` and the milliseconds of processor time a picture."""
 import io
 import sys
 import time
@@ -22,10 +22,10 @@ transforms = {
         **common, is_training=True, auto_augment="rand-m9-mstd0.5-inc1", re_prob=0.25, re_mode="pixel", re_count=1
     ),
 }
-print(f"timm {timm.__version__}, Pillow {PIL.__version__}, torch {torch.__version__}", flush=True)
+print(f"> timm {timm.__version__}, Pillow {PIL.__version__}, torch {torch.__version__}", flush=True)
 for line in sys.stdin:
     transform = transforms[line.strip()]
     start = time.process_time()
     for data in files:
         transform(Image.open(io.BytesIO(data)).convert("RGB"))
-    print((time.process_time() - start) * 1000 / count, flush=True)
+    print(f"> {(time.process_time() - start) * 1000 / count}", flush=True)
