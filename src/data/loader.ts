@@ -65,6 +65,22 @@ export interface Loader {
    * @throws UserError naming the sample when one can't be read or decoded.
    */
   epoch(epoch: number, firstStep?: number): AsyncGenerator<LoadedBatch, void, undefined>;
+  /**
+   * Begins with the first batches of an epoch, so that {@link epoch}, called for the same one later, finds them ready: for the time in which a model is built,
+   * or validated. Another epoch than the prepared one drops them.
+   */
+  prepare?(epoch: number, firstStep?: number): void;
+}
+
+/** Batches of an epoch that are being made, in order. */
+interface Ahead {
+  readonly epoch: number;
+  readonly firstStep: number;
+  /** Makes batches up to `last`. */
+  fill(last: number): void;
+  readonly batches: Promise<LoadedBatch>[];
+  /** Nothing more is made; what is there is given back. */
+  leave(): Promise<void>;
 }
 
 /** @throws UserError when the data set gives no batch at all. */
@@ -117,29 +133,61 @@ export function createLoader(dataset: Dataset, options: LoaderOptions): Loader {
     };
   }
 
+  function begin(epoch: number, firstStep: number): Ahead {
+    const { indices, views } = sampler.order(epoch);
+    const left = new Int32Array(new SharedArrayBuffer(4));
+    const batches: Promise<LoadedBatch>[] = [];
+    let next = firstStep;
+    return {
+      epoch,
+      firstStep,
+      batches,
+      fill(last) {
+        for (; next < steps && next <= last; next++) {
+          const [from, to] = [next * batchSize, (next + 1) * batchSize];
+          const batch = makeBatch(indices.subarray(from, to), views?.subarray(from, to), epoch, left);
+          batch.catch(() => undefined); // thrown where the batch is awaited; before that it isn't unhandled
+          batches.push(batch);
+        }
+      },
+      async leave() {
+        Atomics.store(left, 0, 1);
+        for (const batch of await Promise.allSettled(batches))
+          if (batch.status === 'fulfilled') batch.value.release?.();
+      },
+    };
+  }
+
+  let prepared: Ahead | undefined;
+
+  /** What was prepared, if it is that, else a new beginning. */
+  async function takeAhead(epoch: number, firstStep: number): Promise<Ahead> {
+    const ready = prepared;
+    prepared = undefined;
+    if (ready?.epoch === epoch && ready.firstStep === firstStep) return ready;
+    await ready?.leave();
+    return begin(epoch, firstStep);
+  }
+
   return {
     samples: dropLast ? full * batchSize : sampler.length,
     steps,
     async *epoch(epoch, firstStep = 0) {
-      const { indices, views } = sampler.order(epoch);
-      const left = new Int32Array(new SharedArrayBuffer(4));
-      const ahead: Promise<LoadedBatch>[] = [];
-      let next = firstStep;
+      const ahead = await takeAhead(epoch, firstStep);
       try {
         for (let step = firstStep; step < steps; step++) {
-          for (; next < steps && next <= step + prefetch; next++) {
-            const [from, to] = [next * batchSize, (next + 1) * batchSize];
-            const batch = makeBatch(indices.subarray(from, to), views?.subarray(from, to), epoch, left);
-            batch.catch(() => undefined); // thrown where the batch is awaited; before that it isn't unhandled
-            ahead.push(batch);
-          }
-          yield await ahead.shift()!;
+          ahead.fill(step + prefetch);
+          yield await ahead.batches.shift()!;
         }
       } finally {
-        Atomics.store(left, 0, 1);
-        for (const batch of await Promise.allSettled(ahead))
-          if (batch.status === 'fulfilled') batch.value.release?.();
+        await ahead.leave();
       }
+    },
+    prepare(epoch, firstStep = 0) {
+      if (prepared?.epoch === epoch && prepared.firstStep === firstStep) return;
+      void prepared?.leave();
+      prepared = begin(epoch, firstStep);
+      prepared.fill(firstStep + prefetch);
     },
   };
 }

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Dataset } from './dataset.js';
 import { decodeImage } from './decode.js';
 import { Limiter } from './limiter.js';
@@ -65,7 +66,10 @@ function inThisThread(
       write: (address, offset) =>
         limiter.run(async () => {
           checkLeft(left);
-          transform.write(await pixels(address.index), address, images, offset);
+          const image = await pixels(address.index);
+          // Whoever waits for an earlier batch goes first: this thread is his as well.
+          await setImmediate();
+          transform.write(image, address, images, offset);
         }),
       end() {},
     }),

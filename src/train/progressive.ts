@@ -45,9 +45,10 @@ export function progressiveLoader(sizes: readonly SizeFrom[], make: (size: numbe
   const loaders = sizes.map(({ epoch, size }) => ({ epoch, loader: make(size) }));
   const { loader: first } = loaders[0]!;
   if (loaders.length === 1) return first;
+  const loaderOf = (epoch: number): Loader => loaders.findLast((entry) => entry.epoch <= epoch)!.loader;
   return {
     ...first,
-    epoch: (epoch, firstStep) =>
-      loaders.findLast((entry) => entry.epoch <= epoch)!.loader.epoch(epoch, firstStep),
+    epoch: (epoch, firstStep) => loaderOf(epoch).epoch(epoch, firstStep),
+    prepare: (epoch, firstStep) => loaderOf(epoch).prepare?.(epoch, firstStep),
   };
 }

@@ -1,8 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
-import type { Loader } from '../data/index.js';
+import type { Dataset, Loader } from '../data/index.js';
 import type { Evaluation } from '../eval/evaluate.js';
 import type { EngineOptions } from '../runtime/engines/choose.js';
 import type { ImageModel } from '../models/image-model.js';
+import { countsByClass, keepBestByClass } from './best-by-class.js';
 import { loadCheckpoint, saveCheckpoint, type TrainingState } from './checkpoint.js';
 import type { RunConfig } from './config.js';
 import { runEpoch, type StepInfo } from './epoch.js';
@@ -25,6 +26,8 @@ export interface TrainParts {
   /** Whole batches only. */
   readonly train: Loader;
   readonly val?: Loader;
+  /** The images of `val`: how each class of them does is kept with the best weights. */
+  readonly valImages?: Dataset;
   /** Factor of each class in the loss. */
   readonly classWeights?: Float32Array;
   readonly folder: RunFolder;
@@ -105,6 +108,7 @@ export async function train(parts: TrainParts, hooks: TrainHooks = {}): Promise<
       notes.forEach((note) => hooks.notice?.(note));
       await save();
     }
+    if (progress.epoch < config.epochs) parts.train.prepare?.(progress.epoch, progress.step);
     await folder.trimLog(progress.epoch);
     let scores: Scores | undefined;
 
@@ -114,11 +118,18 @@ export async function train(parts: TrainParts, hooks: TrainHooks = {}): Promise<
       if (end.kind === 'rolled back') continue;
       if (end.kind === 'stopped') return result(await save(), true);
 
-      const found = await unlessAborted(signal, validate(parts, training, hooks));
+      // While this one is scored.
+      if (epoch + 1 < config.epochs) parts.train.prepare?.(epoch + 1);
+      const counts = parts.valImages && countsByClass(parts.model.numClasses);
+      const found = await unlessAborted(signal, validate(parts, training, hooks, counts));
       if (found === undefined) return result(await save(), true);
       scores = found;
       await runner.sync();
       await folder.writing(() => keepBest(parts, state, found));
+      if (counts)
+        await folder.writing(() =>
+          keepBestByClass(folder, progress, counts, parts.valImages!, hooks.notice ?? (() => undefined)),
+        );
 
       const line = logLine(epoch, end.lr, progress, found, parts.model);
       await folder.writing(() => folder.log(line));

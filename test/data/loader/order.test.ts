@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Dataset } from '../../../src/data/dataset.js';
+import { UserError } from '../../../src/errors.js';
 import {
   closeWorkers,
   createLoader,
@@ -82,6 +83,54 @@ describe('the order of batches', () => {
   it('is another one in another epoch', () => {
     expect(expected[0]).toHaveLength(6);
     expect(expected[0]).not.toEqual(expected[1]);
+  });
+
+  it.each([0, 2])(
+    'is the same of an epoch that was prepared, or another one, with %d workers',
+    async (workers) => {
+      const reads: number[] = [];
+      const counted = {
+        ...data,
+        read: (index: number) => {
+          reads.push(index);
+          return data.read(index);
+        },
+      };
+      const loader = createLoader(counted, {
+        batchSize: 8,
+        transform: trainTransform(TRAIN),
+        workers,
+        cacheBytes: 0,
+      });
+      const take = async (epoch: number, firstStep?: number): Promise<string[][]> => {
+        const batches: string[][] = [];
+        for await (const batch of loader.epoch(epoch, firstStep)) {
+          batches.push(lines(batch));
+          batch.release?.();
+        }
+        return batches;
+      };
+      const fresh = await take(2, 3);
+      reads.length = 0;
+      loader.prepare!(2, 3);
+      loader.prepare!(2, 3);
+      // Before anybody asked for it.
+      await expect.poll(() => reads.length).toBe(24);
+      expect(await take(2, 3)).toEqual(fresh);
+      expect(reads.length).toBe(50 - 3 * 8);
+      // Prepared, and not wanted.
+      loader.prepare!(1);
+      expect(await take(2, 3)).toEqual(fresh);
+      expect(await take(2, 3)).toEqual(fresh);
+    },
+  );
+
+  it('a broken sample of a prepared epoch is heard of where the epoch is taken', async () => {
+    const broken = { ...data, read: () => Promise.reject(new UserError('no such sample')) };
+    const loader = createLoader(broken, { batchSize: 8, transform: trainTransform(TRAIN), workers: 0 });
+    loader.prepare!(0);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await expect(loader.epoch(0).next()).rejects.toThrow('no such sample');
   });
 
   it('shows different augmentations of an image', () => {
