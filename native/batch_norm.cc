@@ -8,11 +8,14 @@
 /*
  * Batch normalisation in training, over all but the last dimension, with the GELU that follows (`gelu`) in the same passes.
  *
- * RecnextBatchNorm(x, scale, offset; epsilon, gelu) -> y, mean, variance, rstd
- *   z = (x - mean) rstd scale + offset with rstd = 1 / sqrt(biased variance + epsilon); y = GELU(z) or z. `variance` is the unbiased
- *   one that running statistics take, as of FusedBatchNormV3.
+ * RecnextBatchNorm(x, scale, offset, addend...; epsilon, gelu) -> y, mean, variance, rstd
+ *   z = (x - mean) rstd scale + offset with rstd = 1 / sqrt(biased variance + epsilon); y = GELU(z) or z, plus the addend if there is
+ *   one. `variance` is the unbiased one that running statistics take, as of FusedBatchNormV3.
  * RecnextBatchNormGrad(dy, x, scale, offset, mean, rstd; gelu) -> dx, dscale, doffset
  *   z is computed anew: nothing of x's size is kept beside x.
+ *
+ * All of this waits for memory, so sums stay in registers, and the gradient of z, which is dear to compute, is written once where
+ * dx will be.
  */
 
 namespace recnext {
@@ -32,16 +35,15 @@ struct Matrix {
   }
   int64_t channels, rows = 1, parts;
 
-  /** Calls `chunk(sums, first row, end)` with 2 * channels zeros; gives the totals, all parts added in order. */
+  /** Calls `chunk(sums, first row, end)` for 2 * channels sums of some rows; gives the totals, all parts added in order. */
   template <typename Chunk>
-  std::vector<double> Sums(const Chunk& chunk) const {
+  std::vector<double> Totals(const Chunk& chunk) const {
     std::vector<double> totals(parts * 2 * channels, 0.0);
     ParallelFor(parts, [&](int64_t part) {
       double* const total = totals.data() + part * 2 * channels;
       std::vector<float> sums(2 * channels);
       const int64_t end = rows * (part + 1) / parts;
       for (int64_t row = rows * part / parts; row < end; row += kChunk) {
-        std::fill(sums.begin(), sums.end(), 0.0f);
         chunk(sums.data(), row, std::min(end, row + kChunk));
         for (int64_t i = 0; i < 2 * channels; i++) total[i] += sums[i];
       }
@@ -68,6 +70,50 @@ inline void EachVector(int64_t channels, const Lanes& lanes) {
   if (c < channels) lanes(c, static_cast<int>(channels - c));
 }
 
+/** `V` vectors of neighbouring channels, the last of `tail` lanes. */
+template <int V>
+struct Channels {
+  int tail;
+  Vec Take(const float* from, int v) const {
+    return v == V - 1 ? LoadSome(from + v * kLanes, tail) : Load(from + v * kLanes);
+  }
+  void Put(float* to, int v, Vec value) const {
+    if (v == V - 1)
+      StoreSome(to + v * kLanes, value, tail);
+    else
+      Store(to + v * kLanes, value);
+  }
+};
+
+/** Calls `block(Channels<V>, c)` for the channels from c on, four vectors at a time. */
+template <typename Block>
+inline void EachBlock(int64_t channels, const Block& block) {
+  for (int64_t c = 0; c < channels;) {
+    const int64_t left = (channels - c + kLanes - 1) / kLanes;
+    const int count = static_cast<int>(std::min<int64_t>(left, 4));
+    const int tail = static_cast<int>(std::min<int64_t>(kLanes, channels - c - (count - 1) * kLanes));
+    switch (count) {
+      case 1: block(Channels<1>{tail}, c); break;
+      case 2: block(Channels<2>{tail}, c); break;
+      case 3: block(Channels<3>{tail}, c); break;
+      default: block(Channels<4>{tail}, c);
+    }
+    c += count * kLanes;
+  }
+}
+
+/** Two sums for each of some channels, in registers. */
+template <int V>
+struct Sums {
+  Vec first[V] = {}, second[V] = {};
+  void Store(const Channels<V>& channels, float* to_first, float* to_second) const {
+    for (int v = 0; v < V; v++) {
+      channels.Put(to_first, v, first[v]);
+      channels.Put(to_second, v, second[v]);
+    }
+  }
+};
+
 bool IsChannels(const Context::Input& input, int64_t channels) {
   return input.rank() == 1 && input.shape[0] == channels;
 }
@@ -91,7 +137,12 @@ struct ForwardKernel {
     const Matrix matrix(x.shape);
     const int64_t channels = matrix.channels;
     if (!CheckChannels(context, scale, channels, "scale") || !CheckChannels(context, offset, channels, "offset")) return;
-    float* const y = context.Output(0, x.shape);
+    const bool adds = context.inputs() > 3;
+    const Context::Input addend = adds ? context.Get(3) : Context::Input{};
+    if (adds && !context.Check(addend.shape == x.shape,
+                               "addend: expected " + Text(x.shape) + ", found " + Text(addend.shape)))
+      return;
+    float* const y = adds ? context.OutputInPlaceOf({3}, 0, x.shape) : context.Output(0, x.shape);
     float* const mean = context.Output(1, {channels});
     float* const variance = context.Output(2, {channels});
     float* const rstd = context.Output(3, {channels});
@@ -99,14 +150,10 @@ struct ForwardKernel {
 
     // Differences from the first row: squares of large numbers would leave nothing of a small variance.
     const float* const first = x.data;
-    const std::vector<double> sums = matrix.Sums([&](float* sum, int64_t begin, int64_t end) {
-      for (int64_t row = begin; row < end; row++)
-        EachVector(channels, [&](int64_t c, int count) {
-          const Vec apart = LoadSome(x.data + row * channels + c, count) - LoadSome(first + c, count);
-          StoreSome(sum + c, LoadSome(sum + c, count) + apart, count);
-          float* const square = sum + channels + c;
-          StoreSome(square, LoadSome(square, count) + apart * apart, count);
-        });
+    const std::vector<double> sums = matrix.Totals([&](float* sum, int64_t begin, int64_t end) {
+      EachBlock(channels, [&](auto block, int64_t c) {
+        AddApart(block, x.data + begin * channels + c, end - begin, channels, first + c, sum + c, sum + channels + c);
+      });
     });
     const double rows = static_cast<double>(matrix.rows);
     std::vector<float> slope(channels);
@@ -118,20 +165,45 @@ struct ForwardKernel {
       rstd[c] = static_cast<float>(1 / std::sqrt(biased + epsilon));
       slope[c] = rstd[c] * scale.data[c];
     }
-    if (gelu)
-      Normalise<true>(matrix, x.data, mean, slope.data(), offset.data, y);
+    const Affine affine{mean, slope.data(), offset.data};
+    if (adds)
+      gelu ? Normalise<true, true>(matrix, x.data, affine, addend.data, y)
+           : Normalise<false, true>(matrix, x.data, affine, addend.data, y);
     else
-      Normalise<false>(matrix, x.data, mean, slope.data(), offset.data, y);
+      gelu ? Normalise<true, false>(matrix, x.data, affine, nullptr, y)
+           : Normalise<false, false>(matrix, x.data, affine, nullptr, y);
   }
 
-  template <bool kGelu>
-  static void Normalise(const Matrix& matrix, const float* x, const float* mean, const float* slope,
-                        const float* offset, float* y) {
+  /** Sums of differences from `first`, and of their squares. */
+  template <int V>
+  static void AddApart(const Channels<V>& channels, const float* x, int64_t rows, int64_t step, const float* first,
+                       float* sum, float* square) {
+    Sums<V> sums;
+    Vec from[V];
+    for (int v = 0; v < V; v++) from[v] = channels.Take(first, v);
+    for (int64_t row = 0; row < rows; row++, x += step)
+#pragma GCC unroll 4
+      for (int v = 0; v < V; v++) {
+        const Vec apart = channels.Take(x, v) - from[v];
+        sums.first[v] += apart;
+        sums.second[v] += apart * apart;
+      }
+    sums.Store(channels, sum, square);
+  }
+
+  struct Affine {
+    const float *mean, *slope, *offset;
+  };
+
+  template <bool kGelu, bool kAdd>
+  static void Normalise(const Matrix& matrix, const float* x, const Affine& per, const float* addend, float* y) {
     matrix.EachRow([&](int64_t row) {
       EachVector(matrix.channels, [&](int64_t c, int count) {
-        const Vec z = (LoadSome(x + row + c, count) - LoadSome(mean + c, count)) * LoadSome(slope + c, count) +
-                      LoadSome(offset + c, count);
-        StoreSome(y + row + c, kGelu ? Gelu(z) : z, count);
+        Vec z = (LoadSome(x + row + c, count) - LoadSome(per.mean + c, count)) * LoadSome(per.slope + c, count) +
+                LoadSome(per.offset + c, count);
+        if constexpr (kGelu) z = Gelu(z);
+        if constexpr (kAdd) z += LoadSome(addend + row + c, count);
+        StoreSome(y + row + c, z, count);
       });
     });
   }
@@ -159,40 +231,27 @@ struct GradKernel {
     float* const dscale = context.Output(1, {matrix.channels});
     float* const doffset = context.Output(2, {matrix.channels});
     if (!context.ok()) return;
-    const Channels per{channels[0], channels[1], channels[2], channels[3]};
+    const PerChannel per{channels[0], channels[1], channels[2], channels[3]};
     if (gelu)
       Run<true>(matrix, dy.data, x.data, per, dx, dscale, doffset);
     else
       Run<false>(matrix, dy.data, x.data, per, dx, dscale, doffset);
   }
 
-  struct Channels {
+  struct PerChannel {
     const float *scale, *offset, *mean, *rstd;
   };
 
-  /** The normalised x and the gradient of z at some channels. */
   template <bool kGelu>
-  static inline void At(const float* dy, const float* x, const Channels& per, int64_t c, int count, Vec& normal,
-                        Vec& dz) {
-    normal = (LoadSome(x + c, count) - LoadSome(per.mean + c, count)) * LoadSome(per.rstd + c, count);
-    dz = LoadSome(dy + c, count);
-    if constexpr (kGelu)
-      dz *= GeluDerivative(normal * LoadSome(per.scale + c, count) + LoadSome(per.offset + c, count));
-  }
-
-  template <bool kGelu>
-  static void Run(const Matrix& matrix, const float* dy, const float* x, const Channels& per, float* dx, float* dscale,
-                  float* doffset) {
+  static void Run(const Matrix& matrix, const float* dy, const float* x, const PerChannel& per, float* dx,
+                  float* dscale, float* doffset) {
     const int64_t channels = matrix.channels;
-    const std::vector<double> sums = matrix.Sums([&](float* sum, int64_t begin, int64_t end) {
-      for (int64_t row = begin; row < end; row++)
-        EachVector(channels, [&](int64_t c, int count) {
-          Vec normal, dz;
-          At<kGelu>(dy + row * channels, x + row * channels, per, c, count, normal, dz);
-          StoreSome(sum + c, LoadSome(sum + c, count) + dz, count);
-          float* const product = sum + channels + c;
-          StoreSome(product, LoadSome(product, count) + dz * normal, count);
-        });
+    const std::vector<double> sums = matrix.Totals([&](float* sum, int64_t begin, int64_t end) {
+      EachBlock(channels, [&](auto block, int64_t c) {
+        const int64_t at = begin * channels + c;
+        AddGradients<kGelu>(block, dy + at, x + at, dx + at, end - begin, channels, per, c, sum + c,
+                            sum + channels + c);
+      });
     });
     std::vector<float> slope(channels), meanDz(channels), meanProduct(channels);
     for (int64_t c = 0; c < channels; c++) {
@@ -202,14 +261,43 @@ struct GradKernel {
       meanProduct[c] = static_cast<float>(sums[channels + c] / matrix.rows);
       slope[c] = per.scale[c] * per.rstd[c];
     }
+    const float* const dz = kGelu ? dx : dy;
     matrix.EachRow([&](int64_t row) {
       EachVector(channels, [&](int64_t c, int count) {
-        Vec normal, dz;
-        At<kGelu>(dy + row, x + row, per, c, count, normal, dz);
-        const Vec centred = dz - LoadSome(meanDz.data() + c, count) - normal * LoadSome(meanProduct.data() + c, count);
+        const Vec normal =
+            (LoadSome(x + row + c, count) - LoadSome(per.mean + c, count)) * LoadSome(per.rstd + c, count);
+        const Vec centred = LoadSome(dz + row + c, count) - LoadSome(meanDz.data() + c, count) -
+                            normal * LoadSome(meanProduct.data() + c, count);
         StoreSome(dx + row + c, centred * LoadSome(slope.data() + c, count), count);
       });
     });
+  }
+
+  /** Sums of the gradient of z, and of that times the normalised x. With a GELU that gradient is left in `dz`, which may be `dy`. */
+  template <bool kGelu, int V>
+  static void AddGradients(const Channels<V>& channels, const float* dy, const float* x, float* dz, int64_t rows,
+                           int64_t step, const PerChannel& per, int64_t c, float* sum, float* product) {
+    Sums<V> sums;
+    Vec mean[V], rstd[V], scale[V], offset[V];
+    for (int v = 0; v < V; v++) {
+      mean[v] = channels.Take(per.mean + c, v);
+      rstd[v] = channels.Take(per.rstd + c, v);
+      scale[v] = channels.Take(per.scale + c, v);
+      offset[v] = channels.Take(per.offset + c, v);
+    }
+    for (int64_t row = 0; row < rows; row++, dy += step, x += step, dz += step)
+#pragma GCC unroll 4
+      for (int v = 0; v < V; v++) {
+        const Vec normal = (channels.Take(x, v) - mean[v]) * rstd[v];
+        Vec gradient = channels.Take(dy, v);
+        if constexpr (kGelu) {
+          gradient *= GeluDerivative(normal * scale[v] + offset[v]);
+          channels.Put(dz, v, gradient);
+        }
+        sums.first[v] += gradient;
+        sums.second[v] += gradient * normal;
+      }
+    sums.Store(channels, sum, product);
   }
 
   const bool gelu;
@@ -225,9 +313,10 @@ void GradShapes(TF_ShapeInferenceContext* context, TF_Status* status) {
   for (int output = 1; output < 3; output++) SetSame(context, status, output, 2);
 }
 
-const Operation<ForwardKernel> forward("RecnextBatchNorm", {"x: float", "scale: float", "offset: float"},
+const Operation<ForwardKernel> forward("RecnextBatchNorm", {"x: float", "scale: float", "offset: float", "addends: N * float"},
                                        {"y: float", "mean: float", "variance: float", "rstd: float"},
-                                       {"epsilon: float = 0.00001", "gelu: bool = false"}, &ForwardShapes);
+                                       {"epsilon: float = 0.00001", "gelu: bool = false", "N: int >= 0 = 0"},
+                                       &ForwardShapes);
 const Operation<GradKernel> grad("RecnextBatchNormGrad",
                                  {"dy: float", "x: float", "scale: float", "offset: float", "mean: float",
                                   "rstd: float"},

@@ -3,7 +3,8 @@
 
 /*
  * RecnextDepthwiseConv(x, filter; stride) -> y [N, OH, OW, C m]
- * RecnextDepthwiseConvInputGrad(dy, filter; stride, height, width) -> dx [N, height, width, C]
+ * RecnextDepthwiseConvInputGrad(dy, filter, addend...; stride, height, width) -> dx [N, height, width, C], plus the addend if there
+ *   is one (gradients that reach x on other ways)
  *
  * Both work on one image and block of channels at a time, over packed rows, several pixels of a row at once.
  */
@@ -31,6 +32,11 @@ inline void AddTaps(const float* const* rows, const float* filter, int64_t i, Ve
 
 inline void StorePixels(float* to, int64_t step, const Vec* sums, int pixels, int channels) {
   for (int t = 0; t < pixels; t++) StoreSome(to + t * step, sums[t], channels);
+}
+
+/** What sums start from: the addend, where there is one. */
+inline void StartPixels(const float* addend, int64_t step, Vec* sums, int pixels, int channels) {
+  for (int t = 0; t < pixels; t++) sums[t] = addend == nullptr ? Vec{} : LoadSome(addend + t * step, channels);
 }
 
 /** Pairs of results of a multiplier of 2, which alternate in memory. */
@@ -88,9 +94,9 @@ inline void AddTransposed(const float* row, const float* taps, int64_t j, Vec* s
 
 template <int K, int S>
 struct InputGradImage {
-  /** `windows`: one for each q. */
+  /** `windows`: one for each q. `addend`: of dx's shape, may be dx itself, or nullptr. */
   static void Run(const DepthwiseShape& shape, const float* dy, const float* filter, int64_t block,
-                  std::vector<RowWindow>& windows, float* dx) {
+                  std::vector<RowWindow>& windows, const float* addend, float* dx) {
     const int64_t first = block * kLanes, step = shape.channels;
     const int count = static_cast<int>(std::min<int64_t>(kLanes, shape.channels - first));
     const int m = static_cast<int>(shape.multiplier);
@@ -109,23 +115,26 @@ struct InputGradImage {
           taps[reach++] = filter + (q * K + ky) * K * kLanes;
         }
       }
-      float* const to = dx + iy * shape.width * step + first;
+      const int64_t at = iy * shape.width * step + first;
+      const float* const add = addend == nullptr ? nullptr : addend + at;
+      float* const to = dx + at;
       if constexpr (S == 1) {
         int64_t i = 0;
-        for (; i + kTile <= shape.width; i += kTile) Pixels<kTile>(rows, taps, reach, i, to, step, count);
-        for (; i < shape.width; i++) Pixels<1>(rows, taps, reach, i, to, step, count);
+        for (; i + kTile <= shape.width; i += kTile) Pixels<kTile>(rows, taps, reach, i, add, to, step, count);
+        for (; i < shape.width; i++) Pixels<1>(rows, taps, reach, i, add, to, step, count);
       } else {
-        Parity<0>(rows, taps, reach, (shape.width + 1) / 2, to, step, count);
-        Parity<1>(rows, taps, reach, shape.width / 2, to + step, step, count);
+        Parity<0>(rows, taps, reach, (shape.width + 1) / 2, add, to, step, count);
+        Parity<1>(rows, taps, reach, shape.width / 2, add == nullptr ? nullptr : add + step, to + step, step, count);
       }
     }
   }
 
   /** Stride 1: a convolution with the filter turned round. */
   template <int T>
-  static inline void Pixels(const float* const* rows, const float* const* taps, int reach, int64_t i, float* to,
-                            int64_t step, int count) {
-    Vec sum[T] = {};
+  static inline void Pixels(const float* const* rows, const float* const* taps, int reach, int64_t i,
+                            const float* addend, float* to, int64_t step, int count) {
+    Vec sum[T];
+    StartPixels(addend == nullptr ? nullptr : addend + i * step, step, sum, T, count);
     for (int r = 0; r < reach; r++) {
       const float* const row = rows[r] + i * kLanes;
 #pragma GCC unroll 8
@@ -140,19 +149,21 @@ struct InputGradImage {
 
   /** Stride 2: every second pixel, from P on. */
   template <int P>
-  static inline void Parity(const float* const* rows, const float* const* taps, int reach, int64_t pixels, float* to,
-                            int64_t step, int count) {
+  static inline void Parity(const float* const* rows, const float* const* taps, int reach, int64_t pixels,
+                            const float* addend, float* to, int64_t step, int count) {
     int64_t j = 0;
-    for (; j + kTile <= pixels; j += kTile) {
-      Vec sum[kTile] = {};
-      for (int r = 0; r < reach; r++) AddTransposed<K, P, kTile>(rows[r], taps[r], j, sum);
-      StorePixels(to + j * 2 * step, 2 * step, sum, kTile, count);
-    }
-    for (; j < pixels; j++) {
-      Vec sum[1] = {};
-      for (int r = 0; r < reach; r++) AddTransposed<K, P, 1>(rows[r], taps[r], j, sum);
-      StorePixels(to + j * 2 * step, 2 * step, sum, 1, count);
-    }
+    for (; j + kTile <= pixels; j += kTile) ParityPixels<P, kTile>(rows, taps, reach, j, addend, to, step, count);
+    for (; j < pixels; j++) ParityPixels<P, 1>(rows, taps, reach, j, addend, to, step, count);
+  }
+
+  template <int P, int T>
+  static inline void ParityPixels(const float* const* rows, const float* const* taps, int reach, int64_t j,
+                                  const float* addend, float* to, int64_t step, int count) {
+    const int64_t at = j * 2 * step;
+    Vec sum[T];
+    StartPixels(addend == nullptr ? nullptr : addend + at, 2 * step, sum, T, count);
+    for (int r = 0; r < reach; r++) AddTransposed<K, P, T>(rows[r], taps[r], j, sum);
+    StorePixels(to + at, 2 * step, sum, T, count);
   }
 };
 
@@ -220,18 +231,23 @@ struct InputGradKernel {
     shape.height = height;
     shape.width = width;
     if (!context.Check(dy.shape == shape.y(), "dy: expected " + Text(shape.y()) + ", found " + Text(dy.shape))) return;
-    float* const dx = context.Output(0, shape.x());
+    const bool adds = context.inputs() > 2;
+    const Context::Input addend = adds ? context.Get(2) : Context::Input{};
+    if (adds && !context.Check(addend.shape == shape.x(),
+                               "addend: expected " + Text(shape.x()) + ", found " + Text(addend.shape)))
+      return;
+    float* const dx = adds ? context.OutputInPlaceOf({2}, 0, shape.x()) : context.Output(0, shape.x());
     if (!context.ok()) return;
     const std::vector<float> packed = PackFilters(filter.data, shape);
     const int64_t blocks = shape.blocks(), one = shape.multiplier * shape.kernel * shape.kernel * kLanes;
     ParallelRanges(shape.batch * blocks, 1, [&](int64_t begin, int64_t end) {
       std::vector<RowWindow> windows(shape.multiplier, RowWindow(shape.kernel, shape.out_width(), shape.pad()));
       for (int64_t i = begin; i < end; i++) {
-        const int64_t n = i / blocks, block = i % blocks;
+        const int64_t n = i / blocks, block = i % blocks, image = n * shape.height * shape.width * shape.channels;
         Dispatch<InputGradImage>(shape.kernel, shape.stride, shape,
                                  dy.data + n * shape.out_height() * shape.out_width() * shape.out_channels(),
-                                 packed.data() + block * one, block, windows,
-                                 dx + n * shape.height * shape.width * shape.channels);
+                                 packed.data() + block * one, block, windows, adds ? addend.data + image : nullptr,
+                                 dx + image);
       }
     });
   }
@@ -242,8 +258,9 @@ struct InputGradKernel {
 
 const Operation<ForwardKernel> forward("RecnextDepthwiseConv", {"x: float", "filter: float"}, {"y: float"},
                                        {"stride: int = 1"}, &UnknownShape);
-const Operation<InputGradKernel> input_grad("RecnextDepthwiseConvInputGrad", {"dy: float", "filter: float"},
-                                            {"dx: float"}, {"stride: int = 1", "height: int", "width: int"},
+const Operation<InputGradKernel> input_grad("RecnextDepthwiseConvInputGrad",
+                                            {"dy: float", "filter: float", "addends: N * float"}, {"dx: float"},
+                                            {"stride: int = 1", "height: int", "width: int", "N: int >= 0 = 0"},
                                             &UnknownShape);
 
 }  // namespace

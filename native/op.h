@@ -45,6 +45,7 @@ class Context {
     int rank() const { return static_cast<int>(shape.size()); }
   };
   Input Get(int index);
+  int inputs() const { return TF_NumInputs(context_); }
   /** Memory of a new output; `shape` of unknown content. nullptr after a failure. */
   float* Output(int index, const std::vector<int64_t>& shape);
   /** The same, in the memory of an input of this shape that nobody else needs, where there is one. */

@@ -3,6 +3,10 @@
 #include <cstdint>
 #include <cstring>
 
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+
 namespace recnext {
 
 /** Floats in one register of this processor; GCC's and Clang's vector extension makes the instructions. */
@@ -33,16 +37,22 @@ inline Vec Splat(float value) { return value - Vec{}; }
 /** The first `count` lanes; the others are 0. */
 inline Vec LoadSome(const float* from, int count) {
   if (count >= kLanes) return Load(from);
+#if defined(__AVX512F__)
+  return (Vec)_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1), from);
+#else
   Vec value{};
   std::memcpy(&value, from, count * sizeof(float));
   return value;
+#endif
 }
 
 inline void StoreSome(float* to, Vec value, int count) {
-  if (count >= kLanes)
-    Store(to, value);
-  else
-    std::memcpy(to, &value, count * sizeof(float));
+  if (count >= kLanes) return Store(to, value);
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(to, static_cast<__mmask16>((1u << count) - 1), (__m512)value);
+#else
+  std::memcpy(to, &value, count * sizeof(float));
+#endif
 }
 
 inline float Sum(Vec value) {

@@ -94,7 +94,7 @@ export interface OpAttrs
   readonly BatchNorm: { readonly epsilon: number };
   /**
    * x, gamma, beta: `[n, c]` or `[n, h, w, c]`. Outputs: y; the mean; the unbiased variance; then three reserves that go to the gradient as they are.
-   * `gelu` comes from a pass, for our own operation: whether y goes through a GELU.
+   * `gelu` comes from a pass, for our own operation: whether y goes through a GELU. Another pass may give it a fourth input, which is added to y.
    */
   readonly BatchNormTraining: { readonly epsilon: number; readonly gelu?: boolean };
   /** dy, x, gamma, mean, and the three reserves; with `gelu` beta as well. Outputs dx, dgamma, dbeta. */
@@ -103,7 +103,7 @@ export interface OpAttrs
   readonly GeluGrad: None;
   /** dy, y. */
   readonly EluGrad: None;
-  /** Half-pixel centres, no antialiasing. */
+  /** Half-pixel centres, no antialiasing. As of the next, a second input, from a pass for our own operation, is added. */
   readonly ResizeBilinear: { readonly size: readonly [number, number] };
   readonly ResizeBilinearGrad: { readonly inputShape: readonly number[] };
   /** Source index ⌊i · in / out⌋. */

@@ -2,6 +2,7 @@ import type { Graph } from '../graph.js';
 import { shareCommonSubexpressions } from './common-subexpressions.js';
 import { removeDeadCode } from './dead-code.js';
 import { foldConstants } from './fold-constants.js';
+import { fuseAddition } from './fuse-addition.js';
 import { fuseActivation } from './fuse-activation.js';
 import { fuseBias } from './fuse-bias.js';
 import { fuseNormWithGelu } from './fuse-norm-gelu.js';
@@ -17,7 +18,7 @@ export function simplify(graph: Graph): Graph {
 /** What makes a training step ready to be written. */
 export function prepareTraining(graph: Graph, { nativeOps = false }: { nativeOps?: boolean } = {}): Graph {
   const simple = simplify(graph);
-  return nativeOps ? fuseNormWithGelu(simple) : simple;
+  return nativeOps ? fuseAddition(fuseNormWithGelu(simple)) : simple;
 }
 
 /** What makes an evaluation graph ready to be written: simplified, with biases and activations in the convolutions. */

@@ -5,8 +5,14 @@ import { Graph, outputsOf, type GraphNode, type Ref } from '../graph.js';
  *
  * @param inputs the node's inputs in the new graph
  * @param to the new graph, to add nodes to
+ * @param mapped what an output of an earlier node has become
  */
-export type Rewrite = (node: GraphNode, inputs: readonly Ref[], to: Graph) => readonly Ref[] | undefined;
+export type Rewrite = (
+  node: GraphNode,
+  inputs: readonly Ref[],
+  to: Graph,
+  mapped: (ref: Ref) => Ref,
+) => readonly Ref[] | undefined;
 
 /** Copies a graph node by node, putting in place of each what `rewrite` says. */
 export function rewriteGraph(graph: Graph, rewrite: Rewrite): Graph {
@@ -15,7 +21,7 @@ export function rewriteGraph(graph: Graph, rewrite: Rewrite): Graph {
   const mapped = ({ node, output }: Ref): Ref => outputs[node.id]![output]!;
   for (const node of graph.nodes) {
     const inputs = node.inputs.map(mapped);
-    outputs[node.id] = rewrite(node, inputs, to) ?? copyNode(node, inputs, to);
+    outputs[node.id] = rewrite(node, inputs, to, mapped) ?? copyNode(node, inputs, to);
   }
   for (const [name, ref] of graph.outputs) to.outputs.set(name, mapped(ref));
   for (const [name, ref] of graph.updates) to.updates.set(name, mapped(ref));

@@ -23,7 +23,7 @@ export function tensorFlowOptions({
  * makes a step a twentieth faster (bench/NOTES.md).
  */
 export function trainingOptions(engine: EngineOptions): SessionOptions & LowerOptions {
-  const options = tensorFlowOptions(engine);
+  const options = { pointwiseAsMatMul: true, ...tensorFlowOptions(engine) };
   return options.nativeOps && options.mixedPrecision === undefined
     ? { ...options, graphOptimizer: 'off' }
     : options;

@@ -12,11 +12,12 @@ export const batchNorm: LowerTable<'BatchNorm' | 'BatchNormTraining' | 'BatchNor
     });
     return [asBefore(to, y, shape)];
   },
-  BatchNormTraining: (node, [x, gamma, beta], to) => {
+  BatchNormTraining: (node, [x, gamma, beta, ...addends], to) => {
     const shape = shapeOf(node.inputs[0]!);
     const { epsilon, gelu } = node.attrs;
     if (gelu !== undefined) {
-      const y = to.add('RecnextBatchNorm', [x!, gamma!, beta!], {
+      const y = to.add('RecnextBatchNorm', [x!, gamma!, beta!, ...addends], {
+        N: { int: addends.length },
         epsilon: { float: epsilon },
         gelu: { bool: gelu },
       });

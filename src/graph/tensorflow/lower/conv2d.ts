@@ -1,4 +1,5 @@
 import { shapeOf } from '../../graph.js';
+import { hasNativeDepthwise } from '../../native-ops.js';
 import type { NodeBuilder } from '../node-builder.js';
 import { FLOAT, INT32, type NodeAttr } from '../node-def.js';
 import type { LowerTable } from './lowering.js';
@@ -29,21 +30,27 @@ export const conv2d: LowerTable<'Conv2d' | 'Conv2dInputGrad' | 'Conv2dFilterGrad
     const out = node.outputs[0]!.shape as Shape4D;
     const rows = pointwiseAsMatMul === true && isPointwise(geometry);
     let y = rows
-      ? pointwise(to, x!, filter!, geometry.filter)
-      : nativeOps && hasNativeOps(geometry)
+      ? product(to, asRows(to, x!, geometry.filter[2]), asMatrix(to, filter!, geometry.filter))
+      : nativeOps && hasNativeDepthwise(geometry.input, geometry.filter, geometry.groups)
         ? to.add('RecnextDepthwiseConv', [x!, filter!], { stride: { int: stride } })
         : forward(to, x!, filter!, geometry);
     if (bias !== undefined) y = to.add('BiasAdd', [y, bias], { T: FLOAT, data_format: { text: 'NHWC' } });
     if (activation === 'relu') y = to.op('Relu', [y]);
     return [rows ? to.reshape(y, [-1, out[1], out[2], out[3]]) : y];
   },
-  Conv2dInputGrad: (node, [dy, filter], to, { nativeOps }) => {
+  Conv2dInputGrad: (node, [dy, filter, ...addends], to, { pointwiseAsMatMul, nativeOps }) => {
     const { inputShape, stride, groups } = node.attrs;
     const input = inputShape as Shape4D;
     const geometry: Geometry = { input, filter: shapeOf(node.inputs[1]!) as Shape4D, stride, groups };
-    if (nativeOps && hasNativeOps(geometry))
+    if (pointwiseAsMatMul && isPointwise(geometry)) {
+      const rows = asRows(to, dy!, geometry.filter[3]);
+      const dx = product(to, rows, asMatrix(to, filter!, geometry.filter), { transposeB: true });
+      return [to.reshape(dx, [-1, input[1], input[2], input[3]])];
+    }
+    if (nativeOps && hasNativeDepthwise(geometry.input, geometry.filter, geometry.groups))
       return [
-        to.add('RecnextDepthwiseConvInputGrad', [dy!, filter!], {
+        to.add('RecnextDepthwiseConvInputGrad', [dy!, filter!, ...addends], {
+          N: { int: addends.length },
           stride: { int: stride },
           height: { int: input[1] },
           width: { int: input[2] },
@@ -51,11 +58,16 @@ export const conv2d: LowerTable<'Conv2d' | 'Conv2dInputGrad' | 'Conv2dFilterGrad
       ];
     return [inputGrad(to, dy!, filter!, geometry)];
   },
-  Conv2dFilterGrad: (node, [x, dy], to, { nativeOps }) => {
+  Conv2dFilterGrad: (node, [x, dy], to, { pointwiseAsMatMul, nativeOps }) => {
     const { filterShape, stride, groups } = node.attrs;
     const filter = filterShape as Shape4D;
     const geometry: Geometry = { input: shapeOf(node.inputs[0]!) as Shape4D, filter, stride, groups };
-    if (nativeOps && hasNativeOps(geometry))
+    if (pointwiseAsMatMul && isPointwise(geometry)) {
+      const rows = asRows(to, x!, filter[2]);
+      const dfilter = product(to, rows, asRows(to, dy!, filter[3]), { transposeA: true });
+      return [to.reshape(dfilter, filter)];
+    }
+    if (nativeOps && hasNativeDepthwise(geometry.input, geometry.filter, geometry.groups))
       return [
         to.add('RecnextDepthwiseConvFilterGrad', [x!, dy!], {
           kernel: { int: filter[0] },
@@ -67,22 +79,30 @@ export const conv2d: LowerTable<'Conv2d' | 'Conv2dInputGrad' | 'Conv2dFilterGrad
   },
 };
 
-/** The depthwise convolutions that our own library has operations for. */
-function hasNativeOps({ input, filter, groups }: Geometry): boolean {
-  const [height, width, , multiplier] = filter;
-  return groups === input[3] && height === width && [3, 5, 7].includes(height) && multiplier <= 2;
-}
-
 function isPointwise({ filter, stride, groups }: Geometry): boolean {
   return filter[0] === 1 && filter[1] === 1 && stride === 1 && groups === 1;
 }
 
-/** x as rows of channels times the filter: `[n h w, out]`. */
-function pointwise(to: NodeBuilder, x: string, filter: string, [, , channels, out]: Shape4D): string {
-  return to.add('MatMul', [to.reshape(x, [-1, channels]), to.reshape(filter, [channels, out])], {
+/** A feature map as rows of channels: `[n h w, channels]`. */
+function asRows(to: NodeBuilder, x: string, channels: number): string {
+  return to.reshape(x, [-1, channels]);
+}
+
+/** A 1×1 filter as `[in, out]`. */
+function asMatrix(to: NodeBuilder, filter: string, [, , channels, out]: Shape4D): string {
+  return to.reshape(filter, [channels, out]);
+}
+
+function product(
+  to: NodeBuilder,
+  a: string,
+  b: string,
+  { transposeA = false, transposeB = false }: { transposeA?: boolean; transposeB?: boolean } = {},
+): string {
+  return to.add('MatMul', [a, b], {
     T: FLOAT,
-    transpose_a: { bool: false },
-    transpose_b: { bool: false },
+    transpose_a: { bool: transposeA },
+    transpose_b: { bool: transposeB },
   });
 }
 
