@@ -12,12 +12,16 @@
 namespace recnext {
 namespace {
 
-/** Pixels whose sums are kept in registers. */
-constexpr int kTile = kRegisters / 4;
+/** The sums of `T` pixels. */
+template <int T>
+struct Tile {
+  Vec sum[T];
+};
 
 /** Sums of `T` pixels of a row from `i` on, over the taps of K rows; pixels lie `S` apart in those. */
 template <int K, int S, int T>
-inline void AddTaps(const float* const* rows, const float* filter, int64_t i, Vec* sum) {
+inline Tile<T> SumTaps(const float* const* rows, const float* filter, int64_t i) {
+  Tile<T> tile = {};
   for (int ky = 0; ky < K; ky++) {
     const float* const row = rows[ky] + i * S * kLanes;
     const float* const taps = filter + ky * K * kLanes;
@@ -25,9 +29,10 @@ inline void AddTaps(const float* const* rows, const float* filter, int64_t i, Ve
     for (int kx = 0; kx < K; kx++) {
       const Vec tap = Load(taps + kx * kLanes);
 #pragma GCC unroll 8
-      for (int t = 0; t < T; t++) sum[t] += tap * Load(row + (t * S + kx) * kLanes);
+      for (int t = 0; t < T; t++) tile.sum[t] += tap * Load(row + (t * S + kx) * kLanes);
     }
   }
+  return tile;
 }
 
 inline void StorePixels(float* to, int64_t step, const Vec* sums, int pixels, int channels) {
@@ -59,19 +64,14 @@ struct ForwardImage {
       for (int k = 0; k < K; k++) rows[k] = window.Row(oy * S - K / 2 + k);
       for (int q = 0; q < m; q++) {
         float* const to = y + oy * width * step + first * m + q;
-        const auto store = m == 1 ? &StorePixels : &StorePairs;
         const float* const taps = filter + q * K * K * kLanes;
-        int64_t i = 0;
-        for (; i + kTile <= width; i += kTile) {
-          Vec sum[kTile] = {};
-          AddTaps<K, S, kTile>(rows, taps, i, sum);
-          store(to + i * step, step, sum, kTile, count);
-        }
-        for (; i < width; i++) {
-          Vec sum[1] = {};
-          AddTaps<K, S, 1>(rows, taps, i, sum);
-          store(to + i * step, step, sum, 1, count);
-        }
+        EachTile(width, [&](auto pixels, int64_t i) {
+          const Tile<pixels.value> tile = SumTaps<K, S, pixels.value>(rows, taps, i);
+          if (m == 1)
+            StorePixels(to + i * step, step, tile.sum, pixels.value, count);
+          else
+            StorePairs(to + i * step, step, tile.sum, pixels.value, count);
+        });
       }
     }
   }
@@ -119,9 +119,9 @@ struct InputGradImage {
       const float* const add = addend == nullptr ? nullptr : addend + at;
       float* const to = dx + at;
       if constexpr (S == 1) {
-        int64_t i = 0;
-        for (; i + kTile <= shape.width; i += kTile) Pixels<kTile>(rows, taps, reach, i, add, to, step, count);
-        for (; i < shape.width; i++) Pixels<1>(rows, taps, reach, i, add, to, step, count);
+        EachTile(shape.width, [&](auto tile, int64_t i) {
+          Pixels<tile.value>(rows, taps, reach, i, add, to, step, count);
+        });
       } else {
         Parity<0>(rows, taps, reach, (shape.width + 1) / 2, add, to, step, count);
         Parity<1>(rows, taps, reach, shape.width / 2, add == nullptr ? nullptr : add + step, to + step, step, count);
@@ -151,9 +151,9 @@ struct InputGradImage {
   template <int P>
   static inline void Parity(const float* const* rows, const float* const* taps, int reach, int64_t pixels,
                             const float* addend, float* to, int64_t step, int count) {
-    int64_t j = 0;
-    for (; j + kTile <= pixels; j += kTile) ParityPixels<P, kTile>(rows, taps, reach, j, addend, to, step, count);
-    for (; j < pixels; j++) ParityPixels<P, 1>(rows, taps, reach, j, addend, to, step, count);
+    EachTile(pixels, [&](auto tile, int64_t j) {
+      ParityPixels<P, tile.value>(rows, taps, reach, j, addend, to, step, count);
+    });
   }
 
   template <int P, int T>
