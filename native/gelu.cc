@@ -1,5 +1,6 @@
 #include "gelu.h"
 
+#include "channels.h"
 #include "op.h"
 #include "threads.h"
 
@@ -21,9 +22,10 @@ struct GeluKernel {
     float* const y = context.OutputInPlaceOf({0}, 0, x.shape);
     if (!context.ok()) return;
     ParallelRanges(x.size, kGrain, [&](int64_t begin, int64_t end) {
-      int64_t i = begin;
-      for (; i + kLanes <= end; i += kLanes) Store(y + i, Gelu(Load(x.data + i)));
-      if (i < end) StoreSome(y + i, Gelu(LoadSome(x.data + i, end - i)), end - i);
+      EachVector(end - begin, [&](int64_t at, int count) {
+        const int64_t i = begin + at;
+        StoreSome(y + i, Gelu(LoadSome(x.data + i, count)), count);
+      });
     });
   }
 };
@@ -39,12 +41,10 @@ struct GeluGradKernel {
     float* const dx = context.OutputInPlaceOf({0, 1}, 0, x.shape);
     if (!context.ok()) return;
     ParallelRanges(x.size, kGrain, [&](int64_t begin, int64_t end) {
-      int64_t i = begin;
-      for (; i + kLanes <= end; i += kLanes) Store(dx + i, Load(dy.data + i) * GeluDerivative(Load(x.data + i)));
-      if (i < end) {
-        const int rest = end - i;
-        StoreSome(dx + i, LoadSome(dy.data + i, rest) * GeluDerivative(LoadSome(x.data + i, rest)), rest);
-      }
+      EachVector(end - begin, [&](int64_t at, int count) {
+        const int64_t i = begin + at;
+        StoreSome(dx + i, LoadSome(dy.data + i, count) * GeluDerivative(LoadSome(x.data + i, count)), count);
+      });
     });
   }
 };

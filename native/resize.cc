@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "channels.h"
 #include "op.h"
 #include "threads.h"
-#include "vector.h"
 
 /*
  * RecnextResize(x, addend...; height, width, nearest) -> y [N, height, width, C]: bilinear with half-pixel centres, or the pixel at
@@ -53,14 +53,6 @@ bool CheckImages(Context& context, const Context::Input& input, const char* name
   return context.Check(input.rank() == 4 && input.size > 0, std::string(name) +
                                                                 ": expected [batch, height, width, channels], found " +
                                                                 Text(input.shape));
-}
-
-/** Calls `lanes(i, count)` for `size` floats, a vector at a time. */
-template <typename Lanes>
-inline void EachVector(int64_t size, const Lanes& lanes) {
-  int64_t i = 0;
-  for (; i + kLanes <= size; i += kLanes) lanes(i, kLanes);
-  if (i < size) lanes(i, static_cast<int>(size - i));
 }
 
 struct ResizeKernel {

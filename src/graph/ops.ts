@@ -113,6 +113,17 @@ export interface OpAttrs
    * param, exp_avg, exp_avg_sq, gradient, keep, rate, eps (scalars, see `AdamWScalars`). Outputs: the first three after the step.
    */
   readonly AdamW: { readonly beta1: number; readonly beta2: number; readonly decay: boolean };
+  /** gradient, parameter, both seen as `[rows, groups, inner, units]` (see `AdaptiveClipAttrs`). */
+  readonly AdaptiveClip: {
+    readonly factor: number;
+    readonly groups: number;
+    readonly inner: number;
+    readonly units: number;
+    readonly minWeightNorm: number;
+    readonly minGradientNorm: number;
+  };
+  /** value, towards, share (a scalar). */
+  readonly Lerp: None;
 }
 
 export type Op = keyof OpAttrs;

@@ -1,15 +1,12 @@
 import * as tf from '@tensorflow/tfjs';
 import type { ParameterSpec } from '../models/image-model.js';
+import { adaptiveClip, type AdaptiveClipAttrs } from '../ops/index.js';
 
 export interface Clip {
   readonly mode: 'agc' | 'norm' | 'value';
   /** agc: largest ratio of gradient to weight norm; norm: largest norm of all gradients; value: largest magnitude. */
   readonly factor: number;
 }
-
-/** Smallest norm of a weight that adaptive clipping reckons with, so that zero weights can still learn. */
-const MIN_WEIGHT_NORM = 1e-3;
-const MIN_GRADIENT_NORM = 1e-6;
 
 /**
  * Clips gradients as timm's `dispatch_clip_grad` does. Returns new tensors under the same names; the caller owns them
@@ -26,7 +23,7 @@ export function clipGradients(
   switch (mode) {
     case 'agc':
       return mapTensors(gradients, (gradient, name) =>
-        adaptiveClip(gradient, parameters.get(name)!, specs.get(name)!, factor),
+        clipUnits(gradient, parameters.get(name)!, specs.get(name)!, factor),
       );
     case 'norm':
       return clipByGlobalNorm(gradients, factor);
@@ -35,39 +32,25 @@ export function clipGradients(
   }
 }
 
-/**
- * Adaptive gradient clipping (Brock et al. 2021, section 4.1): the gradient of an output unit is scaled down so that its norm is at most
- * `factor` × max(norm of the unit's weights, 1e-3). A unit is one output channel or feature; a vector is one unit.
- */
-export function adaptiveClip(
+/** Adaptive clipping; a unit is one output channel or feature, a vector is one unit. */
+export function clipUnits(
   gradient: tf.Tensor,
   parameter: tf.Tensor,
   spec: ParameterSpec,
   factor: number,
 ): tf.Tensor {
-  return tf.tidy(() => {
-    const { shape, axes } = unitAxes(spec, gradient.shape);
-    const squares = (x: tf.Tensor) => x.reshape(shape).square().sum(axes, true);
-    // Ratio of squares: one square root instead of two.
-    const largest = squares(parameter)
-      .maximum(MIN_WEIGHT_NORM ** 2)
-      .mul(factor ** 2);
-    const scale = largest
-      .div(squares(gradient).maximum(MIN_GRADIENT_NORM ** 2))
-      .sqrt()
-      .minimum(1);
-    return gradient.reshape(shape).mul(scale).reshape(gradient.shape);
-  });
+  return adaptiveClip(gradient, parameter, { factor, ...unitsOf(spec, gradient.shape) });
 }
 
-/** The view of a stored parameter, and its axes, over which the norm of one output unit runs. */
-function unitAxes(spec: ParameterSpec, stored: number[]): { shape: number[]; axes: number[] } {
-  if (spec.layout === 'vector') return { shape: stored, axes: stored.map((_, axis) => axis) };
-  if (spec.layout === 'linear') return { shape: stored, axes: [0] };
-  const [height, width, inputs, outputsOfGroup] = stored as [number, number, number, number];
-  if (spec.groups === 1) return { shape: stored, axes: [0, 1, 2] };
-  if (spec.groups === inputs) return { shape: stored, axes: [0, 1] };
-  return { shape: [height, width, spec.groups, inputs / spec.groups, outputsOfGroup], axes: [0, 1, 3] };
+/** Where the output units of a stored parameter lie. */
+function unitsOf(spec: ParameterSpec, stored: number[]): Omit<AdaptiveClipAttrs, 'factor'> {
+  const whole = { groups: 1, inner: 1 };
+  if (spec.layout === 'vector') return { ...whole, units: 1 };
+  if (spec.layout === 'linear') return { ...whole, units: stored[1]! };
+  const [, , inputs, outputsOfGroup] = stored as [number, number, number, number];
+  if (spec.groups === 1) return { ...whole, units: outputsOfGroup };
+  if (spec.groups === inputs) return { ...whole, units: inputs * outputsOfGroup };
+  return { groups: spec.groups, inner: inputs / spec.groups, units: outputsOfGroup };
 }
 
 /** As `torch.nn.utils.clip_grad_norm_`: all gradients × min(1, limit / (norm of all + 1e-6)). */

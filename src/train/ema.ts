@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { ImageModel } from '../models/image-model.js';
+import { lerp } from '../ops/index.js';
 
 /**
  * Exponential moving average of every parameter and running statistic of a model: e ← d e + (1 - d) p, as timm's ModelEma
@@ -23,8 +24,7 @@ export class ModelEma {
   update(): void {
     tf.tidy(() => {
       const take = tf.scalar(1 - this.decay);
-      for (const { live, average } of this.pairs)
-        tf.tidy(() => average.assign(average.add(live.sub(average).mul(take))));
+      for (const { live, average } of this.pairs) tf.tidy(() => average.assign(lerp(average, live, take)));
     });
   }
 

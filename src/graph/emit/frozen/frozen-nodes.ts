@@ -31,7 +31,7 @@ export interface FrozenOptions {
 }
 
 /** Operations that are written for training only. */
-const TRAINING: readonly string[] = ['AdamW', 'BatchNormTraining'];
+const TRAINING: readonly string[] = ['AdamW', 'AdaptiveClip', 'BatchNormTraining', 'Lerp'];
 
 /**
  * A graph as stock TensorFlow operations, its weights constants under their checkpoint names.

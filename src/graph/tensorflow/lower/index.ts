@@ -6,6 +6,7 @@ import { gelu } from './gelu.js';
 import type { LowerTable } from './lowering.js';
 import { resize } from './resize.js';
 import { shapes } from './shapes.js';
+import { update } from './update.js';
 
 export type { LowerOptions } from './lowering.js';
 
@@ -20,4 +21,5 @@ export const LOWER: LowerTable<Exclude<Op, StateOp>> = {
   ...batchNorm,
   ...resize,
   ...conv2d,
+  ...update,
 };
