@@ -1,16 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { TensorFlowSession, type HostArray } from '../../src/runtime/tensorflow/index.js';
+import { describe, expect, it } from 'vitest';
+import type { HostArray } from '../../src/runtime/tensorflow/index.js';
+import { nativeSessions } from '../helpers/native-session.js';
 import { difference, noise } from '../helpers/noise.js';
 import { gelu, geluDerivative } from '../helpers/normal.js';
-import { builtOpLibrary, canBuildOps, NO_OPS } from '../helpers/op-library.js';
-import {
-  FLOAT,
-  INT32,
-  placeholder,
-  tinyGraph,
-  type AttrValue,
-  type TinyNode,
-} from '../helpers/tiny-graph.js';
+import { canBuildOps, NO_OPS } from '../helpers/op-library.js';
+import { FLOAT, INT32, placeholder, type AttrValue, type TinyNode } from '../helpers/tiny-graph.js';
 
 const float = (values: readonly number[]): HostArray => ({
   dtype: 'float32',
@@ -103,24 +97,7 @@ const agree = (found: HostArray, expected: HostArray): void => {
 };
 
 describe.skipIf(!canBuildOps)(`our own operations${NO_OPS}`, () => {
-  let library: string;
-  let open: TensorFlowSession[] = [];
-  beforeAll(async () => {
-    library = await builtOpLibrary();
-  }, 180_000);
-  afterAll(() => {
-    for (const session of open) session.dispose();
-    open = [];
-  });
-
-  const session = async (nodes: readonly TinyNode[], threads = 2) => {
-    const made = await TensorFlowSession.open(tinyGraph(nodes), {
-      opLibrary: library,
-      intraOpThreads: threads,
-    });
-    open.push(made);
-    return made;
-  };
+  const session = nativeSessions();
 
   describe('GELU', () => {
     const nodes: TinyNode[] = [
@@ -207,6 +184,9 @@ describe.skipIf(!canBuildOps)(`our own operations${NO_OPS}`, () => {
       [1, 1, 1, 1],
       [2, 2, 3, 50],
       [1, 33, 31, 7],
+      // Widths that make tiles of every size.
+      [1, 3, 13, 16],
+      [1, 3, 6, 16],
     ];
     const cases = SHAPES.flatMap((shape) =>
       [3, 5, 7].flatMap((kernel) =>
@@ -245,6 +225,35 @@ describe.skipIf(!canBuildOps)(`our own operations${NO_OPS}`, () => {
       agree(found.ownY!, found.y!);
       agree(found.ownDfilter!, found.dfilter!);
       agree(found.ownDx!, found.dx!);
+    });
+
+    it.each([
+      [[2, 14, 14, 32], 5, 1, 1],
+      [[1, 9, 7, 20], 5, 2, 1],
+      [[2, 8, 12, 17], 7, 2, 2],
+    ] as const)('of %j by %i, stride %i, multiplier %i adds to its input gradient', async (...geometry) => {
+      const [shape, kernel, stride, multiplier] = geometry;
+      const [batch, height, width, channels] = shape;
+      const out = (size: number) => Math.floor((size - 1) / stride) + 1;
+      const own = ownDepthwise(shape, kernel, stride, multiplier)[2]!;
+      const it = await session([
+        ...['dy', 'filter', 'addend'].map((name) => placeholder(name)),
+        own,
+        { ...own, name: 'sum', input: [...own.input!, 'addend'], attr: { ...own.attr, N: { i: 1 } } },
+      ]);
+      const addend = noise(shape, 4);
+      const run = async (given: HostArray) => {
+        const feeds = new Map([
+          ['dy', noise([batch, out(height), out(width), channels * multiplier], 3)],
+          ['filter', noise([kernel, kernel, channels, multiplier], 2)],
+          ['addend', given],
+        ]);
+        return it.run({ feeds, fetches: ['ownDx', 'sum'] });
+      };
+      const [dx, sum] = await run(addend);
+      const plus = (dx!.data as Float32Array).map((value, i) => value + (addend.data as Float32Array)[i]!);
+      expect(difference(sum!.data as Float32Array, plus)).toBeLessThan(1e-6);
+      await expect(run(noise([...shape.slice(0, 3), 1]))).rejects.toThrow(/addend: expected/);
     });
 
     it('gives the same bits with one thread and with many', async () => {

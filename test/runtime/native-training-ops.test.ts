@@ -1,9 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { TensorFlowSession, type HostArray } from '../../src/runtime/tensorflow/index.js';
+import { describe, expect, it } from 'vitest';
+import type { HostArray } from '../../src/runtime/tensorflow/index.js';
+import { nativeSessions } from '../helpers/native-session.js';
 import { difference, largest, largestDifference, noise } from '../helpers/noise.js';
 import { gelu, geluDerivative } from '../helpers/normal.js';
-import { builtOpLibrary, canBuildOps, NO_OPS } from '../helpers/op-library.js';
-import { FLOAT, placeholder, tinyGraph, type TinyNode } from '../helpers/tiny-graph.js';
+import { canBuildOps, NO_OPS } from '../helpers/op-library.js';
+import { FLOAT, placeholder, type TinyNode } from '../helpers/tiny-graph.js';
 
 const EPSILON = 1e-5;
 
@@ -62,22 +63,7 @@ function reference(
 }
 
 describe.skipIf(!canBuildOps)(`our own operations for training${NO_OPS}`, () => {
-  let library: string;
-  const open: TensorFlowSession[] = [];
-  beforeAll(async () => {
-    library = await builtOpLibrary();
-  }, 180_000);
-  afterAll(() => {
-    for (const session of open) session.dispose();
-  });
-  const session = async (nodes: readonly TinyNode[], threads = 2) => {
-    const made = await TensorFlowSession.open(tinyGraph(nodes), {
-      opLibrary: library,
-      intraOpThreads: threads,
-    });
-    open.push(made);
-    return made;
-  };
+  const session = nativeSessions();
 
   describe('batch norm', () => {
     const inputs = ['x', 'scale', 'offset', 'dy'];
@@ -132,6 +118,30 @@ describe.skipIf(!canBuildOps)(`our own operations for training${NO_OPS}`, () => 
         expect(difference(doffset!, expected.doffset)).toBeLessThan(bound);
         expect(largestDifference(dx!, expected.dx) / largest(expected.slope)).toBeLessThan(bound);
       }
+    });
+
+    it.each([false, true])('adds what else is given, GELU: %s', async (withGelu) => {
+      const shape = [3, 5, 7, 19];
+      const it = await session([
+        ...nodes(withGelu),
+        placeholder('addend'),
+        {
+          name: 'sum',
+          op: 'RecnextBatchNorm',
+          input: ['x', 'scale', 'offset', 'addend'],
+          attr: { epsilon: { f: EPSILON }, gelu: { b: withGelu }, N: { i: 1 } },
+        },
+      ]);
+      const given = feeds(arrays(shape));
+      const addend = noise(shape, 9);
+      const run = (wrong: HostArray, ...fetch: string[]) =>
+        it.run({ feeds: new Map([...given, ['addend', wrong]]), fetches: fetch });
+      const [y, ...alone] = await run(addend, 'norm', 'norm:1', 'norm:2', 'norm:3');
+      const [sum, ...beside] = await run(addend, 'sum', 'sum:1', 'sum:2', 'sum:3');
+      const plus = (y!.data as Float32Array).map((value, i) => value + (addend.data as Float32Array)[i]!);
+      expect(difference(sum!.data as Float32Array, plus)).toBeLessThan(2e-7);
+      expect(beside).toEqual(alone);
+      await expect(run(noise([3, 5, 7, 18]), 'sum')).rejects.toThrow(/addend: expected \[3, 5, 7, 19\]/);
     });
 
     it('agrees with FusedBatchNormV3 and its gradient', async () => {

@@ -8,6 +8,7 @@ import {
   removeDeadCode,
   shareCommonSubexpressions,
 } from '../../../src/graph/passes/index.js';
+import { fuseAddition } from '../../../src/graph/passes/fuse-addition.js';
 import { fuseNormWithGelu } from '../../../src/graph/passes/fuse-norm-gelu.js';
 
 const type = (...shape: number[]) => ({ dtype: 'float32', shape }) as const;
@@ -145,5 +146,82 @@ describe('passes', () => {
 
     graph.outputs.set('z', out(0));
     expect(nodesOf(fuseNormWithGelu(graph), 'BatchNormTraining')[0]!.attrs.gelu).toBe(false);
+  });
+
+  describe('additions join what our own operations compute', () => {
+    const map = type(1, 4, 4, 3);
+    const norm = (graph: Graph, x: Ref, gelu = false): Ref => {
+      const channel = type(3);
+      const scale = graph.one('Variable', { name: 'scale' }, [], channel);
+      const outputs = [map, channel, channel, channel, channel, channel];
+      const node = graph.add('BatchNormTraining', { epsilon: 1e-5, gelu }, [x, scale, scale], outputs);
+      graph.updates.set('mean', { node, output: 1 });
+      return { node, output: 0 };
+    };
+
+    it('of a resizing, before or after what is added', () => {
+      for (const swap of [false, true]) {
+        const { graph, input } = builder();
+        const small = graph.one('ResizeBilinear', { size: [4, 4] }, [input('small', 1, 2, 2, 3)], map);
+        const large = graph.one('Neg', {}, [input('large', 1, 4, 4, 3)], map);
+        graph.outputs.set('y', graph.one('Add', {}, swap ? [large, small] : [small, large], map));
+        const fused = fuseAddition(graph);
+        expect(ops(fused)).toEqual(['Input', 'Input', 'Neg', 'ResizeBilinear']);
+        expect(fused.nodes.at(-1)!.inputs.map(({ node }) => node.op)).toEqual(['Input', 'Neg']);
+      }
+    });
+
+    it('of a batch norm whose statistics are wanted before', () => {
+      const { graph, input } = builder();
+      const x = input('x', 1, 4, 4, 3);
+      graph.outputs.set('y', graph.one('Add', {}, [x, norm(graph, x)], map));
+      const fused = fuseAddition(graph);
+      expect(ops(fused)).toEqual(['Input', 'Variable', 'BatchNormTraining']);
+      expect(fused.nodes.at(-1)!.inputs).toHaveLength(4);
+      expect(fused.updates.get('mean')).toEqual({ node: fused.nodes.at(-1), output: 1 });
+    });
+
+    it('of the input gradient of a depthwise convolution; of a dense one not', () => {
+      for (const groups of [3, 1]) {
+        const { graph, input, variable } = builder();
+        const [dy, other] = [input('dy', 1, 4, 4, 3), input('other', 1, 4, 4, 3)];
+        const filter = groups === 3 ? variable('w', 5, 5, 3, 1) : variable('w', 5, 5, 3, 3);
+        const attrs = { inputShape: map.shape, stride: 1, groups } as const;
+        const dx = graph.one('Conv2dInputGrad', attrs, [dy, filter], map);
+        graph.outputs.set('dx', graph.one('Add', {}, [dx, other], map));
+        expect(ops(fuseAddition(graph)).includes('Add')).toBe(groups === 1);
+      }
+    });
+
+    it('not where the sum broadcasts, the value is used elsewhere, or a GELU stands between', () => {
+      const cases: ((graph: Graph, x: Ref) => void)[] = [
+        (graph, x) => {
+          const one = graph.one(
+            'Const',
+            { value: { dtype: 'float32', shape: [], data: Float32Array.of(1) } },
+            [],
+            type(),
+          );
+          graph.outputs.set('y', graph.one('Add', {}, [norm(graph, x), one], map));
+        },
+        (graph, x) => {
+          const y = norm(graph, x);
+          graph.outputs.set('y', graph.one('Add', {}, [x, y], map));
+          graph.outputs.set('z', y);
+        },
+        (graph, x) => graph.outputs.set('y', graph.one('Add', {}, [x, norm(graph, x, true)], map)),
+        // What is added comes of the batch norm itself.
+        (graph, x) => {
+          const y = norm(graph, x);
+          const later = graph.one('Mul', {}, [x, { node: y.node, output: 1 }], map);
+          graph.outputs.set('y', graph.one('Add', {}, [y, later], map));
+        },
+      ];
+      for (const build of cases) {
+        const { graph, input } = builder();
+        build(graph, input('x', 1, 4, 4, 3));
+        expect(ops(fuseAddition(graph))).toContain('Add');
+      }
+    });
   });
 });
