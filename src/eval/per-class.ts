@@ -6,6 +6,9 @@ import { UserError } from '../errors.js';
 import { writeFileAtomic } from '../runtime/files.js';
 import type { Confusion, Mistake } from './confusion.js';
 
+/** The file of a run folder with the results by class of its best weights. */
+export const PER_CLASS = 'per-class.json';
+
 /** What is kept of the most confused pairs: some hundred kilobytes at most. */
 const PAIRS = 24;
 const EXAMPLES = 3;

@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { UserError } from '../errors.js';
 import type { EngineOptions } from '../runtime/engines/choose.js';
 import { evaluateData, type EvaluateDataHooks, type EvaluationReport } from '../eval/evaluate-data.js';
-import { writePerClass, type PerClass } from '../eval/per-class.js';
+import { PER_CLASS, writePerClass, type PerClass } from '../eval/per-class.js';
 import { mergeConfig, readConfigFile } from '../train/load-config.js';
 import { RunFolder } from '../train/run-folder.js';
 import { openValidation, type LeftOut } from '../train/train-data.js';
-import { PER_CLASS, readRuns } from './run-record.js';
+import { readRuns } from './run-record.js';
 
 export interface EvaluateRunOptions {
   /** Weights of the run to score. Default: its best. */

@@ -3,10 +3,8 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { UserError } from '../errors.js';
-import { readPerClass, type PerClass } from '../eval/per-class.js';
+import { PER_CLASS, readPerClass, type PerClass } from '../eval/per-class.js';
 
-/** Of the results by class beside a run's other files. */
-export const PER_CLASS = 'per-class.json';
 const LOG = 'log.txt';
 const CONFIG = 'config.yaml';
 

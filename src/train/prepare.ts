@@ -61,6 +61,8 @@ export async function prepareRun(
     model,
     teacher,
     ...loaders,
+    // `--overfit-batches` scores what it trains on.
+    valImages: config.overfitBatches === undefined ? val : data,
     classWeights:
       config.classWeights === undefined ? undefined : await loadClassWeights(config.classWeights, data),
     dataDigest: labelDigest(data),

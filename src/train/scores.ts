@@ -1,5 +1,6 @@
 import { evaluate, type Evaluation } from '../eval/evaluate.js';
 import type { ImageModel } from '../models/image-model.js';
+import type { CountsByClass } from './best-by-class.js';
 import type { TrainingState } from './checkpoint.js';
 import { countedBatches, type BestScore, type RunProgress } from './progress.js';
 import type { TrainHooks, TrainParts } from './train.js';
@@ -11,11 +12,12 @@ export interface Scores {
   readonly ema?: Evaluation;
 }
 
-/** Scores the model's own weights and their moving average. */
+/** Scores the model's own weights and their moving average, and counts by class on the way where that is wanted. */
 export async function validate(
   { val, config }: Pick<TrainParts, 'val' | 'config'>,
   { ema, runner }: Pick<Training, 'ema' | 'runner'>,
   { onValidate, signal }: TrainHooks,
+  counts?: CountsByClass,
 ): Promise<Scores> {
   if (val === undefined) return {};
   // The reference never looks at its average.
@@ -23,7 +25,11 @@ export async function validate(
   const total = val.samples * (both ? 2 : 1);
   const score = (weights: 'raw' | 'ema', before: number) =>
     runner.evaluating(weights, (engine) =>
-      evaluate(engine, val, { signal, onProgress: (images) => onValidate?.(before + images, total) }),
+      evaluate(engine, val, {
+        signal,
+        onProgress: (images) => onValidate?.(before + images, total),
+        onLogits: (logits, { labels, indices }) => counts?.[weights].add(logits, labels, indices),
+      }),
     );
   const raw = await score('raw', 0);
   return both ? { raw, ema: await score('ema', val.samples) } : { raw };
@@ -45,7 +51,10 @@ export async function keepBest(
 }
 
 /** Of equal top-1, which a small validation set gives often, the lower loss is better. */
-function isBetter({ top1, loss }: Evaluation, best: BestScore | undefined): boolean {
+export function isBetter(
+  { top1, loss = Infinity }: Pick<BestScore, 'top1' | 'loss'>,
+  best: BestScore | undefined,
+): boolean {
   if (best === undefined) return true;
   return top1 > best.top1 || (top1 === best.top1 && loss < (best.loss ?? -Infinity));
 }

@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { PerClass } from '../../src/eval/per-class.js';
 import { describeBackends } from '../helpers/backends.js';
 import { colorFolders } from './helpers/color-folders.js';
 import { runCli } from './helpers/run-cli.js';
@@ -63,6 +64,39 @@ describeBackends(['node'], 'train, eval and predict', (backend) => {
     };
     expect(fused.top1).toBe(best.test_acc1);
     expect(fused.loss).toBeCloseTo(report.loss, 4);
+  });
+
+  it('its folder has the results by class of its best weights, as evaluation gives them', async () => {
+    const kept = JSON.parse(await readFile(join(path('teacher'), 'per-class.json'), 'utf8')) as PerClass;
+    expect([join(path('teacher'), 'best'), join(path('teacher'), 'best-ema')]).toContain(kept.weights);
+    const file = path('per-class.json');
+    const scored = await runCli(
+      'eval',
+      '--weights',
+      kept.weights,
+      '--data',
+      data,
+      '--per-class',
+      file,
+      ...common,
+    );
+    expect(scored.code, scored.stderr).toBe(0);
+    const { classes, confused } = JSON.parse(await readFile(file, 'utf8')) as PerClass;
+    expect(kept.classes).toEqual(classes);
+    expect(classes.map(({ name }) => name)).toEqual(['blue', 'green', 'red']);
+    const counts = (pairs: typeof confused) =>
+      pairs.map(({ label, predicted, count, examples }) => [
+        label,
+        predicted,
+        count,
+        examples.map(({ name }) => name),
+      ]);
+    expect(counts(kept.confused)).toEqual(counts(confused));
+    // The better of the two, and of equal ones that of the lower loss.
+    const { top1 } = JSON.parse(scored.stdout) as { top1: number };
+    const log = (await readFile(join(path('teacher'), 'log.txt'), 'utf8')).trimEnd().split('\n');
+    const all = log.map((line) => JSON.parse(line) as { test_acc1: number; test_ema_acc1: number });
+    expect(top1).toBe(Math.max(...all.flatMap((line) => [line.test_acc1, line.test_ema_acc1])));
   });
 
   it('distils, and goes on with a finished run by scoring it', async () => {
