@@ -22,6 +22,7 @@ export function prepareTraining(graph: Graph, { nativeOps = false }: { nativeOps
 }
 
 /** What makes an evaluation graph ready to be written: simplified, with biases and activations in the convolutions. */
-export function prepareInference(graph: Graph): Graph {
-  return removeDeadCode(fuseActivation(fuseBias(simplify(graph))));
+export function prepareInference(graph: Graph, { nativeOps = false }: { nativeOps?: boolean } = {}): Graph {
+  const fused = removeDeadCode(fuseActivation(fuseBias(simplify(graph))));
+  return nativeOps ? fuseAddition(fused) : fused;
 }

@@ -51,7 +51,7 @@ export class LiveTensorFlowEngine implements ProfiledEngine {
 
   private async open(height: number, width: number): Promise<Session> {
     const program = writeProgram(
-      { evaluate: prepareInference(forwardGraph(this.model, { height, width })) },
+      { evaluate: prepareInference(forwardGraph(this.model, { height, width }), this.options) },
       { pointwiseAsMatMul: true, ...this.options },
     );
     const session = await ProgramSession.open(program, this.options);

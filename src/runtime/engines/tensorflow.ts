@@ -19,7 +19,7 @@ import { hostWeights } from './weights.js';
 export class TensorFlowEngine implements ProfiledEngine {
   readonly engine = 'tensorflow';
   private readonly sessions = new BySize((height, width) => {
-    const graph = prepareInference(forwardGraph(this.model, { height, width }));
+    const graph = prepareInference(forwardGraph(this.model, { height, width }), this.options);
     const options = { pointwiseAsMatMul: true, ...this.options };
     return ProgramSession.open(writeFrozen('evaluate', graph, this.weights, options), this.options);
   });
