@@ -2,13 +2,11 @@ import { spawn } from 'node:child_process';
 import { totalmem } from 'node:os';
 import { isMixing } from '../src/data/mixing/index.js';
 import { UserError } from '../src/errors.js';
+import { OUT_OF_MEMORY } from '../src/runtime/out-of-memory.js';
 import { findBatchSize, type Trial } from '../src/train/find-batch-size.js';
 import { mergeConfig, type ConfigLayer } from '../src/train/load-config.js';
 import type { Output } from './shared/output.js';
 
-/** How programs say that memory was not enough. */
-const OUT_OF_MEMORY =
-  /out of memory|\bOOM\b|RESOURCE_EXHAUSTED|allocation failed|bad_alloc|Cannot allocate memory|ENOMEM/i;
 /** How a process ends that the system, or itself for lack of memory, has killed. */
 const KILLED: readonly (NodeJS.Signals | null)[] = ['SIGKILL', 'SIGABRT', 'SIGSEGV', 'SIGBUS'];
 const OF_THE_SEARCH = ['--find-batch-size', '--dry-run', '--json', '--quiet', '--print-config'];

@@ -3,7 +3,7 @@ import { UserError } from '../errors.js';
 import type { OperationTime } from '../runtime/engines/operation-time.js';
 import { inTurns, type RunTime } from './peer.js';
 import type { Opened } from './protocol.js';
-import { SettingPeer } from './setting-peer.js';
+import { KilledError, SettingPeer } from './setting-peer.js';
 import type { BenchMode, BenchSetting } from './setting.js';
 import { median, quantile } from './statistics.js';
 import type { SubjectFacts } from './subject.js';
@@ -116,12 +116,26 @@ async function warmUp(
     const [first] = await peer.run(0);
     for (let run = 1; run < warmUp; run++) await peer.run(0);
     return { peer, opened, openMs, firstRunMs: first!.ms };
-  } catch (error) {
+  } catch (caught) {
     peer.close();
+    const error = caught instanceof KilledError ? await tooLarge(setting, caught) : caught;
     // Called wrongly, it is the whole command that is wrong.
     if (!(error instanceof UserError) || error.exitCode === 2 || onFailure === undefined) throw error;
     onFailure(setting, error);
     return undefined;
+  }
+}
+
+/** What to tell of a setting whose process did not outlive its first runs. */
+async function tooLarge(setting: BenchSetting, killed: KilledError): Promise<UserError> {
+  const peer = SettingPeer.start(setting);
+  try {
+    await peer.open();
+    return new UserError(`${killed.message}, probably for want of memory: ${await peer.shortage()}`, {
+      cause: killed,
+    });
+  } finally {
+    peer.close();
   }
 }
 

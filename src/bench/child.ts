@@ -1,4 +1,5 @@
 import { UserError } from '../errors.js';
+import { isOutOfMemory } from '../runtime/out-of-memory.js';
 import type { RunTime } from './peer.js';
 import type { FromChild, ToChild } from './protocol.js';
 import type { BenchSetting } from './setting.js';
@@ -15,18 +16,23 @@ let subject: Subject;
 let last = Promise.resolve();
 
 process.on('message', (message) => {
-  last = last.then(() =>
-    answer(message as ToChild).then(send, (error: unknown) =>
-      send({
-        kind: 'failed',
-        message: error instanceof Error ? error.message : String(error),
-        ...(error instanceof UserError && { exitCode: error.exitCode }),
-      }),
-    ),
-  );
+  last = last.then(() => answer(message as ToChild).then(send, (error: unknown) => send(failure(error))));
 });
 // The parent is gone: there is nobody to measure for.
 process.on('disconnect', () => process.exit(0));
+
+function failure(error: unknown): FromChild {
+  const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof UserError) return { kind: 'failed', message, exitCode: error.exitCode };
+  // The images themselves: no engine has come to them.
+  if (isOutOfMemory(error))
+    return {
+      kind: 'failed',
+      message: `out of memory (${message}). Choose a smaller --batch-size.`,
+      exitCode: 1,
+    };
+  return { kind: 'failed', message };
+}
 
 async function answer(message: ToChild): Promise<FromChild> {
   switch (message.kind) {
@@ -41,6 +47,8 @@ async function answer(message: ToChild): Promise<FromChild> {
     }
     case 'profile':
       return { kind: 'profiled', operations: await subject.profile() };
+    case 'shortage':
+      return { kind: 'short', line: subject.shortage() };
   }
 }
 

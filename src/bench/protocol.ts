@@ -8,7 +8,9 @@ export type ToChild =
   | { readonly kind: 'open' }
   /** Run until so many seconds have passed, at least once. */
   | { readonly kind: 'run'; readonly seconds: number }
-  | { readonly kind: 'profile' };
+  | { readonly kind: 'profile' }
+  /** Which batch would fit, of a setting whose process was ended. */
+  | { readonly kind: 'shortage' };
 
 export interface Opened {
   readonly facts: SubjectFacts;
@@ -26,5 +28,6 @@ export type FromChild =
   | { readonly kind: 'opened'; readonly opened: Opened }
   | { readonly kind: 'ran'; readonly ran: Ran }
   | { readonly kind: 'profiled'; readonly operations: readonly OperationTime[] }
+  | { readonly kind: 'short'; readonly line: string }
   /** `exitCode`: the user can do something about it. */
   | { readonly kind: 'failed'; readonly message: string; readonly exitCode?: 1 | 2 };

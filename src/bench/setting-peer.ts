@@ -11,6 +11,15 @@ const KILLED: readonly (NodeJS.Signals | null)[] = ['SIGKILL', 'SIGABRT', 'SIGSE
 
 type Answer<K extends FromChild['kind']> = Extract<FromChild, { kind: K }>;
 
+/** The process was ended, by the system or by a native library that had no memory left. */
+export class KilledError extends Error {
+  override readonly name = 'KilledError';
+
+  constructor(readonly signal: NodeJS.Signals) {
+    super(`the process that measured was ended by ${signal}`);
+  }
+}
+
 /** A setting in a process of its own. */
 export class SettingPeer implements Peer {
   /** The most memory that its process has had so far, in bytes. */
@@ -20,7 +29,6 @@ export class SettingPeer implements Peer {
   #said = '';
 
   private constructor(
-    private readonly setting: BenchSetting,
     private readonly child: ChildProcess,
     notice: (line: string) => void,
   ) {
@@ -42,7 +50,7 @@ export class SettingPeer implements Peer {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       execArgv: [],
     });
-    return new SettingPeer(setting, child, notice);
+    return new SettingPeer(child, notice);
   }
 
   /** Loads the model and opens the engine. */
@@ -58,6 +66,11 @@ export class SettingPeer implements Peer {
 
   async profile(): Promise<readonly OperationTime[]> {
     return (await this.#ask({ kind: 'profile' }, 'profiled')).operations;
+  }
+
+  /** Which batch would fit, of a setting that was opened. */
+  async shortage(): Promise<string> {
+    return (await this.#ask({ kind: 'shortage' }, 'short')).line;
   }
 
   /** Ends the process. */
@@ -83,11 +96,7 @@ export class SettingPeer implements Peer {
   }
 
   #ended(code: number | null, signal: NodeJS.Signals | null): Error {
-    const { mode, batchSize } = this.setting;
-    if (KILLED.includes(signal))
-      return new UserError(
-        `the process that measured was ended by ${signal}: a batch of ${batchSize} (--mode ${mode}) probably needs more memory than there is. Choose a smaller --batch-size.`,
-      );
+    if (KILLED.includes(signal)) return new KilledError(signal!);
     const line = this.#said.trim().split('\n').at(-1);
     return new Error(`the process that measured ended with ${signal ?? `exit code ${code}`}: ${line}`);
   }

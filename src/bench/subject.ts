@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { UsageError } from '../errors.js';
 import { loadClassifier } from '../eval/load-classifier.js';
 import type { ImageModel } from '../models/image-model.js';
+import { inferenceGuard } from '../runtime/engines/guarded.js';
 import type { OperationTime } from '../runtime/engines/operation-time.js';
 import { startEngine, type Compute } from '../runtime/engines/start.js';
 import { openEngine } from '../runtime/engines/open.js';
@@ -29,6 +30,8 @@ export interface Subject {
   run(): Promise<unknown>;
   /** One run, with the times of its operations. */
   profile(): Promise<OperationTime[]>;
+  /** Which batch would fit, in a sentence, where this one turned out to be too large. Runs nothing. */
+  shortage(): string;
 }
 
 /** Loads the model and opens its engine. Everything stays until the process ends. */
@@ -48,13 +51,18 @@ export async function openSubject(setting: BenchSetting, fetching: FetchOptions 
   const [channels, height, width] = model.dataConfig.inputSize;
   const shape = [batchSize, height, width, channels] as const;
   const facts = factsOf(model, compute);
-  if (training) return { facts, ...openTrainingStep(model, shape, compute.engine, setting.distil ?? false) };
+  if (training)
+    return {
+      facts,
+      ...openTrainingStep(model, shape, compute.engine, { distil: setting.distil, warn: fetching.notice }),
+    };
   const images = syntheticImages(shape);
-  const engine = await openEngine(model, compute.engine);
+  const engine = await openEngine(model, compute.engine, fetching.notice);
   return {
     facts,
     run: () => engine.logits(images, shape),
     profile: () => engine.profile(images, shape),
+    shortage: () => inferenceGuard(engine.engine, model, { device: compute.engine.device }).describe(shape),
   };
 }
 

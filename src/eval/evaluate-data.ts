@@ -96,7 +96,7 @@ export async function evaluateData(
       cacheBytes: 0,
       workers,
     });
-    const engine = await openEngine(model, options.engine);
+    const engine = await openEngine(model, options.engine, hooks.notice);
     const scored = options.tta ? flipAverage(engine) : engine;
     hooks.onStart?.(data.length);
     const confusion = options.perClass ? new Confusion(model.numClasses) : undefined;

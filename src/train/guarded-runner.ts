@@ -15,14 +15,8 @@ export function guardedRunner(
   options: RunnerOptions & LowerOptions,
   { engine, device }: EngineOptions,
 ): StepRunner {
-  let kind: BatchKind | undefined;
-  const guard = new MemoryGuard({
-    engine,
-    device,
-    purpose: 'training',
-    warn: options.warn,
-    graphOf: (shape) => traceStep(parts, { ...kind!, shape }, scalarNames(parts.optimizer), options).step,
-  });
+  let kind: BatchKind;
+  const guard = trainingGuard(parts, options, { engine, device }, (shape) => ({ ...kind, shape }));
   const guardStep = <T>(batches: readonly TrainBatch[], step: () => Promise<T>): Promise<T> => {
     kind = kindOf(batches[0]!);
     return guard.run(kind.shape, step);
@@ -38,6 +32,26 @@ export function guardedRunner(
     reload: () => runner.reload(),
     dispose: () => runner.dispose(),
   };
+}
+
+/**
+ * Watches over the memory of training steps on an engine.
+ *
+ * @param kind of a batch of that shape
+ */
+export function trainingGuard(
+  parts: StepParts,
+  options: RunnerOptions & LowerOptions,
+  { engine, device }: EngineOptions,
+  kind: (shape: BatchKind['shape']) => BatchKind,
+): MemoryGuard {
+  return new MemoryGuard({
+    engine,
+    device,
+    purpose: 'training',
+    warn: options.warn,
+    graphOf: (shape) => traceStep(parts, kind(shape), scalarNames(parts.optimizer), options).step,
+  });
 }
 
 function scalarNames(optimizer: Optimizer): string[] {
