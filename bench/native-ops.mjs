@@ -213,8 +213,100 @@ function batchNormCase([size, channels]) {
   };
 }
 
+/** [height = width, that after resizing, channels] */
+const RESIZES = [
+  [28, 56, 48],
+  [14, 28, 96],
+  [7, 14, 192],
+];
+
+/** Resizing with the addition after it, and its gradient. */
+function resizeCase([from, to, channels]) {
+  const half = { half_pixel_centers: { b: true } };
+  const size = (length) => ({ height: { i: length }, width: { i: length } });
+  return {
+    title: `${from}×${from} to ${to}×${to}×${channels}`,
+    inputs: {
+      x: [batch, from, from, channels],
+      skip: [batch, to, to, channels],
+      dy: [batch, to, to, channels],
+    },
+    stock: [
+      ints('size', [to, to]),
+      { name: 'resized', op: 'ResizeBilinear', input: ['x', 'size'], attr: { ...T, ...half } },
+      op('resize and add', 'AddV2', 'resized', 'skip'),
+      {
+        name: 'resize gradient',
+        op: 'ResizeBilinearGrad',
+        input: ['dy', 'x'],
+        attr: { ...T, ...half },
+      },
+    ],
+    own: [
+      {
+        name: 'resize and add',
+        op: 'RecnextResize',
+        input: ['x', 'skip'],
+        attr: { ...size(to), N: { i: 1 } },
+      },
+      { name: 'resize gradient', op: 'RecnextResizeGrad', input: ['dy'], attr: size(from) },
+    ],
+    targets: ['resize and add', 'resize gradient'],
+  };
+}
+
+/** [inputs, outputs] of 1×1 convolutions. */
+const WEIGHTS = [
+  [48, 96],
+  [384, 768],
+];
+
+/** What is done to a gradient before the optimizer, and to an average after it. */
+function updateCase([inputs, units]) {
+  const least = { min_weight_norm: { f: 1e-3 }, min_gradient_norm: { f: 1e-6 } };
+  const sum = { ...T, Tidx: { type: INT32 }, keep_dims: { b: true } };
+  return {
+    title: `${inputs}×${units}`,
+    inputs: { gradient: [inputs, units], parameter: [inputs, units] },
+    stock: [
+      ints('axes', [0]),
+      floats('weight', [1e-6], []),
+      floats('little', [1e-12], []),
+      floats('factor', [0.02 ** 2], []),
+      floats('one', [1], []),
+      op('gradients', 'Square', 'gradient'),
+      op('parameters', 'Square', 'parameter'),
+      { name: 'found', op: 'Sum', input: ['gradients', 'axes'], attr: sum },
+      { name: 'allowed', op: 'Sum', input: ['parameters', 'axes'], attr: sum },
+      op('atLeast', 'Maximum', 'allowed', 'weight'),
+      op('most', 'Mul', 'atLeast', 'factor'),
+      op('divisor', 'Maximum', 'found', 'little'),
+      op('ratio', 'RealDiv', 'most', 'divisor'),
+      op('root', 'Sqrt', 'ratio'),
+      op('scale', 'Minimum', 'root', 'one'),
+      op('adaptive clipping', 'Mul', 'gradient', 'scale'),
+      op('apart', 'Sub', 'gradient', 'parameter'),
+      op('share', 'Mul', 'apart', 'factor'),
+      op('average', 'AddV2', 'parameter', 'share'),
+    ],
+    own: [
+      floats('factor', [0.02 ** 2], []),
+      {
+        name: 'adaptive clipping',
+        op: 'RecnextAdaptiveClip',
+        input: ['gradient', 'parameter'],
+        attr: { factor: { f: 0.02 }, units: { i: units }, ...least },
+      },
+      { name: 'average', op: 'RecnextLerp', input: ['parameter', 'gradient', 'factor'] },
+    ],
+    targets: ['adaptive clipping', 'average'],
+  };
+}
+
 const CASES = [
   ...DEPTHWISE.map(depthwiseCase),
+  ...RESIZES.map(resizeCase),
+  ...WEIGHTS.map(updateCase),
   ...ELEMENTS.map(geluCase),
   ...ELEMENTS.map(batchNormCase),
 ].filter(({ title, targets }) => `${title} ${targets}`.includes(values.only));

@@ -136,25 +136,24 @@ class RowWindow {
   bool pairs_ = false;
 };
 
-/** Pixels whose sums are kept in registers: 4 or 8. */
+/** Pixels whose sums are kept in registers. */
 constexpr int kTile = kRegisters / 4;
 
-/** Calls `tile(T, i)` for the T pixels from i on; `width` pixels are split evenly, so that none is summed alone where others wait. */
+/** Calls `tile(size, i)` with `size`, at most T, as a compile-time constant. */
+template <int T, typename Tile>
+inline void CallTile(int64_t size, int64_t i, const Tile& tile) {
+  if constexpr (T > 1)
+    if (size < T) return CallTile<T - 1>(size, i, tile);
+  tile(std::integral_constant<int, T>(), i);
+}
+
+/** Calls `tile(size, i)` for the pixels from i on; `width` pixels are split evenly, so that none is summed alone where others wait. */
 template <typename Tile>
 inline void EachTile(int64_t width, const Tile& tile) {
   int64_t i = 0;
   for (int64_t left = (width + kTile - 1) / kTile; left > 0; left--) {
     const int64_t size = (width - i + left - 1) / left;
-    switch (size) {
-      case 1: tile(std::integral_constant<int, 1>(), i); break;
-      case 2: tile(std::integral_constant<int, 2>(), i); break;
-      case 3: tile(std::integral_constant<int, 3>(), i); break;
-      case 4: tile(std::integral_constant<int, 4>(), i); break;
-      case 5: tile(std::integral_constant<int, 5>(), i); break;
-      case 6: tile(std::integral_constant<int, 6>(), i); break;
-      case 7: tile(std::integral_constant<int, 7>(), i); break;
-      default: tile(std::integral_constant<int, 8>(), i);
-    }
+    CallTile<kTile>(size, i, tile);
     i += size;
   }
 }
