@@ -1,5 +1,5 @@
 import { checkDataset, type DataReport, type Range } from '../src/data/check/check.js';
-import { openDataset } from '../src/data/index.js';
+import { openDataset, type BrokenShard } from '../src/data/index.js';
 import { UserError } from '../src/errors.js';
 import type { DataCheckOptions } from './data.js';
 import type { Output } from './shared/output.js';
@@ -13,11 +13,14 @@ export async function runDataCheckCommand(
   { split, concurrency, cacheDir, cacheLimit }: DataCheckOptions,
   output: Output,
 ): Promise<void> {
+  const brokenShards: BrokenShard[] = [];
   const data = await openDataset(source, {
     split,
     cacheDir,
     cacheLimit,
     notice: (line) => output.info(line),
+    onBroken: 'skip',
+    onBrokenShard: (shard) => brokenShards.push(shard),
   });
   const stop = new StopSignal(output);
   const progress = output.progress('checking', data.length);
@@ -29,10 +32,15 @@ export async function runDataCheckCommand(
     progress.done();
     stop.dispose();
   });
-  output.result(report, describe(report).join('\n'));
-  if (report.broken.length > 0)
+  output.result(
+    { ...report, brokenShards },
+    [...describe(report), ...brokenShards.map(describeShard)].join('\n'),
+  );
+  const { broken, samples } = report;
+  if (broken.length + brokenShards.length > 0)
     throw new UserError(
-      `${report.source}: ${report.broken.length} of ${report.samples} images are broken: replace or remove them.`,
+      `${report.source}: ${broken.length} of ${samples} images are broken` +
+        `${brokenShards.length > 0 ? `, and ${brokenShards.length} shards, whose images are not counted` : ''}: replace or remove them.`,
     );
 }
 
@@ -61,6 +69,11 @@ function describe(report: DataReport): string[] {
     `broken images: ${broken.length}`,
     ...broken.map(({ reason }) => `  ${reason}`),
   ];
+}
+
+function describeShard({ reason, samples, found }: BrokenShard): string {
+  const count = samples === undefined ? '' : `, of ${samples} by its manifest`;
+  return `broken shard: ${reason} Images found in it before that: ${found.length}${count}`;
 }
 
 const range = ({ min, median, max }: Range): string => `${min}, ${median}, ${max}`;

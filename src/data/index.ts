@@ -3,8 +3,10 @@ export type { BrokenSample } from './broken-samples.js';
 export type { Dataset, Split } from './dataset.js';
 export { decodeImage, MAX_PIXELS } from './decode.js';
 export type { Interpolation } from './filters.js';
+export { LeftOutReport, type LeftOutLine } from './left-out-report.js';
 export { createLoader, type LoadedBatch, type Loader, type LoaderOptions } from './loader.js';
 export { LoaderCursor, type LoaderState } from './loader-cursor.js';
+export type { BrokenShard } from './sources/broken-shard.js';
 export { openDataset, type OpenDatasetOptions } from './sources/open-dataset.js';
 export {
   createMixing,

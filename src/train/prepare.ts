@@ -2,6 +2,7 @@ import type { FetchOptions } from '../runtime/fetch/fetch-options.js';
 import { weightsLabel } from '../convert/hub/resolve-weights.js';
 import { loadModel } from '../convert/load-weights.js';
 import { timmConfig } from '../convert/write/timm-config.js';
+import { LeftOutReport } from '../data/index.js';
 import { UsageError } from '../errors.js';
 import { buildModel, type RecNext, type RegNet, smallInputNotice } from '../models/index.js';
 import type { EngineOptions } from '../runtime/engines/choose.js';
@@ -41,14 +42,15 @@ export async function prepareRun(
   hooks: PrepareHooks,
 ): Promise<PreparedRun> {
   const { notice, leaveOut } = hooks;
-  const data = await openTraining(config, leaveOut, fetching(hooks));
+  const leftOut = new LeftOutReport(notice);
+  const data = await openTraining(config, leaveOut, fetching(hooks), leftOut);
   const val = await openValidation(config, data, notice, leaveOut, fetching(hooks));
   const model = await studentOf(config, data.numClasses, checkpoint, hooks);
   // Before a folder is made: throws for names that the model does not have.
   freeze(model, config.freeze);
   const small = smallInputNotice(model);
   if (small !== undefined) notice(small);
-  const loaders = createLoaders(config, model.dataConfig, data, val, notice);
+  const loaders = createLoaders(config, model.dataConfig, data, val, notice, leftOut);
   runNotices(config, loaders.train.steps).forEach(notice);
   const teacher = await teacherOfRun(
     { config, data, student: model.dataConfig, loader: loaders.train },
@@ -66,6 +68,7 @@ export async function prepareRun(
     classWeights:
       config.classWeights === undefined ? undefined : await loadClassWeights(config.classWeights, data),
     dataDigest: labelDigest(data),
+    leftOut,
     weightFiles: {
       'config.json': JSON.stringify(timmConfig(model.config, classes), undefined, 2) + '\n',
       ...(classes && { 'classes.txt': classes.map((name) => name + '\n').join('') }),

@@ -12,6 +12,7 @@ import { removeTemporaries } from '../runtime/write-folder.js';
 
 const CONFIG = 'config.yaml';
 const LOG = 'log.txt';
+const LEFT_OUT = 'left-out.jsonl';
 const CHECKPOINTS = 'checkpoints';
 
 /** A checkpoint after whole epochs, or inside one. Sorts by age. */
@@ -22,6 +23,7 @@ const CHECKPOINT_NAME = /^epoch-\d{4,}(-step-\d{6,})?$/;
  *
  *     config.yaml                      the whole configuration
  *     log.txt                          one JSON object an epoch
+ *     left-out.jsonl                   broken shards and images that the run goes on without, if there are any
  *     checkpoints/epoch-0012/          after 12 epochs; the last ones are kept
  *     checkpoints/epoch-0012-step-…/   stopped inside an epoch
  *     best/, best-ema/                 best weights by validation top-1
@@ -116,6 +118,10 @@ export class RunFolder {
   async prune(kept: number): Promise<void> {
     for (const name of checkpointsOf(this.path).slice(0, -kept))
       await rm(join(this.path, CHECKPOINTS, name), { recursive: true, force: true });
+  }
+
+  get leftOutFile(): string {
+    return join(this.path, LEFT_OUT);
   }
 
   /** Adds a line to log.txt. */

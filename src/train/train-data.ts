@@ -8,6 +8,7 @@ import {
   trainTransform,
   type Dataset,
   type ImageTransform,
+  type LeftOutReport,
   type Loader,
 } from '../data/index.js';
 import { UserError } from '../errors.js';
@@ -30,6 +31,7 @@ export async function openTraining(
   config: RunConfig,
   leaveOut: LeftOut = new Set(),
   hooks: FetchOptions = {},
+  report?: LeftOutReport,
 ): Promise<Dataset> {
   const all = without(
     await openDataset(config.data, {
@@ -39,6 +41,7 @@ export async function openTraining(
       numClasses: config.numClasses,
       // A shard that is left out must be told of.
       onBroken: hooks.notice ? config.onError : 'fail',
+      onBrokenShard: report?.shard,
     }),
     leaveOut,
   );
@@ -100,6 +103,7 @@ export function createLoaders(
   data: Dataset,
   val: Dataset | undefined,
   notice?: (line: string) => void,
+  report?: LeftOutReport,
 ): { train: Loader; val: Loader | undefined } {
   const { batchSize, seed, compat, workers, onError } = config;
   const imagesOf = (size: number) => ({ ...modelData, inputSize: [3, size, size] as const });
@@ -124,7 +128,10 @@ export function createLoaders(
         dropLast: true,
         workers,
         onError,
-        onBroken: ({ reason }) => notice?.(`left out: ${reason}`),
+        onBroken(sample) {
+          notice?.(`left out: ${sample.reason}`);
+          report?.sample(sample);
+        },
       }),
     ),
     val:

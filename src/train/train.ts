@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import type { Dataset, Loader } from '../data/index.js';
+import type { Dataset, LeftOutReport, Loader } from '../data/index.js';
 import type { Evaluation } from '../eval/evaluate.js';
 import type { EngineOptions } from '../runtime/engines/choose.js';
 import type { ImageModel } from '../models/image-model.js';
@@ -33,6 +33,8 @@ export interface TrainParts {
   readonly folder: RunFolder;
   /** See `labelDigest`. */
   readonly dataDigest?: string;
+  /** Shards and samples that are left out because they are broken: kept in the folder. */
+  readonly leftOut?: LeftOutReport;
   /** Checkpoint folder to go on from. */
   readonly checkpoint?: string;
   /** Go on from it although the data changed. */
@@ -110,6 +112,7 @@ export async function train(parts: TrainParts, hooks: TrainHooks = {}): Promise<
     }
     if (progress.epoch < config.epochs) parts.train.prepare?.(progress.epoch, progress.step);
     await folder.trimLog(progress.epoch);
+    await parts.leftOut?.keepIn(folder.leftOutFile);
     let scores: Scores | undefined;
 
     while (progress.epoch < config.epochs && !outOfPatience()) {
@@ -148,6 +151,10 @@ export async function train(parts: TrainParts, hooks: TrainHooks = {}): Promise<
     return result(folder.checkpointPath(progress), false, scores);
   } finally {
     training.dispose();
+    await parts.leftOut?.written();
+    const { shards = 0, samples = 0 } = parts.leftOut?.counts ?? {};
+    if (shards + samples > 0)
+      hooks.notice?.(`left out: ${shards} shards, ${samples} images, named in ${folder.leftOutFile}`);
   }
 }
 

@@ -46,7 +46,16 @@ export class ShardNames {
 
   /** The file that says what is in the shards. */
   get manifest(): string {
+    return path.join(this.folder, `${this.#stem}.manifest.json`);
+  }
+
+  /** The file that names what is not in the shards, because it is broken, if there is anything. */
+  get leftOut(): string {
+    return path.join(this.folder, `${this.#stem}.left-out.jsonl`);
+  }
+
+  get #stem(): string {
     const stem = `${this.#before}${this.#after.slice(0, -'.tar'.length)}`.replace(/[-_.]+$/, '');
-    return path.join(this.folder, `${stem || 'shards'}.manifest.json`);
+    return stem || 'shards';
   }
 }

@@ -2,6 +2,7 @@ import { open, readFile, type FileHandle } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { UserError } from '../../errors.js';
+import { DamagedError } from './damage.js';
 import { readError } from './io-error.js';
 
 /** Bytes that are read by position. */
@@ -78,7 +79,7 @@ export function slice(source: ByteSource, file: string, start: number, size: num
 
 /**
  * A gzip-compressed file, unpacked into memory.
- * @throws UserError when it is damaged or unpacks to more than `limit` bytes.
+ * @throws DamagedError when it is damaged, UserError when it unpacks to more than `limit` bytes.
  */
 export async function openGzipSource(file: string, limit: number): Promise<ByteSource> {
   let packed: Buffer;
@@ -91,23 +92,27 @@ export async function openGzipSource(file: string, limit: number): Promise<ByteS
     return memorySource(file, await promisify(gunzip)(packed, { maxOutputLength: limit }));
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    throw new UserError(
-      code === 'ERR_BUFFER_TOO_LARGE'
-        ? `${file} unpacks to more than ${limit} bytes, and compressed shards are held in memory: gunzip it first.`
-        : `${file} is damaged or truncated: ${error instanceof Error ? error.message : String(error)} (gzip, ${packed.length} bytes).`,
+    if (code === 'ERR_BUFFER_TOO_LARGE')
+      throw new UserError(
+        `${file} unpacks to more than ${limit} bytes, and compressed shards are held in memory: gunzip it first.`,
+        { cause: error },
+      );
+    throw new DamagedError(
+      `${file} is damaged or truncated: ${error instanceof Error ? error.message : String(error)} (gzip, ${packed.length} bytes).`,
+      [],
       { cause: error },
     );
   }
 }
 
-/** @throws UserError when a part reaches beyond the end */
+/** @throws DamagedError when a part reaches beyond the end */
 export function checkRange(
   { file, size }: Pick<ByteSource, 'file' | 'size'>,
   offset: number,
   length: number,
 ): void {
   if (offset + length > size)
-    throw new UserError(
+    throw new DamagedError(
       `${file} is truncated: expected ${length} bytes at byte ${offset}, the file has ${size}. Fetch it again.`,
     );
 }

@@ -4,6 +4,7 @@ import { UserError } from '../../errors.js';
 import type { FetchOptions } from '../../runtime/fetch/fetch-options.js';
 import { cacheFolder } from '../../runtime/setup/cache.js';
 import type { Dataset, Split } from '../dataset.js';
+import type { BrokenShard } from './broken-shard.js';
 import { openCsv } from './csv.js';
 import { localFile } from './data-file.js';
 import { isINaturalist, openINaturalist } from './inaturalist.js';
@@ -22,6 +23,8 @@ export interface OpenDatasetOptions extends Pick<FetchOptions, 'notice' | 'signa
   readonly numClasses?: number;
   /** What happens to shards that stay broken: `fail` (the default) refuses the set, `skip` goes on without them and says so. */
   readonly onBroken?: 'skip' | 'fail';
+  /** With `skip`, told of each shard that is left out. */
+  readonly onBrokenShard?: (shard: BrokenShard) => void;
   /** Folder for lists of samples and fetched shards. Default: `data` in the cache of this program (`RECNEXT_CACHE`). */
   readonly cacheDir?: string;
   /** Bytes that fetched shards may take there. Default {@link DEFAULT_CACHE_LIMIT}. */
@@ -59,6 +62,7 @@ export async function openDataset(spec: string, options: OpenDatasetOptions = {}
     notice,
     index: new IndexCache(path.join(cache, 'index'), notice),
     onBroken: options.onBroken ?? 'fail',
+    onBrokenShard: options.onBrokenShard ?? (() => undefined),
   };
   const dataset = await open(place, kind, context, {
     ...options,

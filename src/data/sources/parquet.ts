@@ -3,11 +3,13 @@ import { compressors } from 'hyparquet-compressors';
 import { UserError } from '../../errors.js';
 import type { Dataset } from '../dataset.js';
 import type { ByteSource } from './byte-source.js';
+import { DamagedError } from './damage.js';
 import { withSource, type DataFile } from './data-file.js';
 import { checkLabel } from './labels.js';
 import { imageColumns, type ImageColumns } from './parquet-schema.js';
 import { RowGroups } from './row-groups.js';
 import { Parts } from './sample-index.js';
+import { wholeShards } from './shards.js';
 import type { SourceContext } from './source-context.js';
 
 interface Table {
@@ -17,9 +19,6 @@ interface Table {
   readonly labels: Int32Array;
 }
 
-/** Files opened at the same time. */
-const PARALLEL = 8;
-
 /**
  * Parquet files of pictures as the model hub publishes data sets: a column of structs `{bytes, path}` and one of whole numbers, named and
  * described by the metadata that the library `datasets` leaves. Labels are read at once; pictures a row group at a time, of which the last
@@ -28,9 +27,7 @@ const PARALLEL = 8;
  * @throws UserError naming file and row: no such columns, no label, damage
  */
 export async function openParquet(files: readonly DataFile[], context: SourceContext): Promise<Dataset> {
-  const tables: Table[] = [];
-  for (let i = 0; i < files.length; i += PARALLEL)
-    tables.push(...(await Promise.all(files.slice(i, i + PARALLEL).map((file) => openTable(file)))));
+  const { results: tables } = await wholeShards(files, context, openTable);
   const { classes } = tables[0]!.columns;
   for (const { file, columns } of tables)
     if (columns.classes?.join('\n') !== classes?.join('\n'))
@@ -113,8 +110,9 @@ async function guarded<T>(file: DataFile, use: (buffer: AsyncBuffer) => Promise<
     return await withSource(file, (source) => use(asyncBuffer(source)));
   } catch (error) {
     if (error instanceof UserError) throw error;
-    throw new UserError(
+    throw new DamagedError(
       `${file.name} cannot be read as parquet: ${(error as Error).message} (${file.size} bytes). Fetch it again.`,
+      [],
       { cause: error },
     );
   }

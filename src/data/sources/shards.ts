@@ -1,5 +1,8 @@
 import { UserError } from '../../errors.js';
+import { WrongBytesError } from '../../runtime/fetch/transfer.js';
+import { describeBroken } from './broken-shard.js';
 import type { ByteSource } from './byte-source.js';
+import { DamagedError, FetchFailedError } from './damage.js';
 import { withSource, type DataFile } from './data-file.js';
 import type { SampleIndex } from './sample-index.js';
 import type { SourceContext } from './source-context.js';
@@ -7,66 +10,83 @@ import type { SourceContext } from './source-context.js';
 /** Shards listed at the same time. */
 const PARALLEL = 8;
 
+/** Shards that are whole, and what was made of each. */
+export interface WholeShards<T> {
+  readonly files: readonly DataFile[];
+  readonly results: readonly T[];
+}
+
 /**
- * Lists shards, each once, several at a time; what is known from before is not listed again. A shard that is damaged is fetched again if it
- * came from elsewhere; one that stays broken is left out with a report, or refused, as the context says.
+ * Opens shards, several at a time. One whose bytes are damaged is fetched again if it came from elsewhere; one that stays broken is left out with a report, or
+ * refused, as the context says. A network or a server that fails, or labels that are none, are no damage: they end the opening in any case.
+ *
+ * @param open reads what must be known of a shard; throws DamagedError for one that is damaged
+ */
+export async function wholeShards<T>(
+  shards: readonly DataFile[],
+  context: SourceContext,
+  open: (file: DataFile) => Promise<T>,
+): Promise<WholeShards<T>> {
+  const files: DataFile[] = [];
+  const results: T[] = [];
+  for (let i = 0; i < shards.length; i += PARALLEL) {
+    const some = shards.slice(i, i + PARALLEL);
+    const found = await Promise.all(some.map((file) => openOnceMore(file, context, open)));
+    for (const [k, result] of found.entries()) {
+      if (result === undefined) continue;
+      files.push(some[k]!);
+      results.push(result.value);
+    }
+  }
+  if (files.length === 0)
+    throw new UserError(
+      `${context.source}: all of its ${shards.length} shards are broken: fetch them again.`,
+    );
+  return { files, results };
+}
+
+/** Opens a shard; one whose bytes are damaged a second time, if it can be fetched again. Undefined: it is left out. */
+async function openOnceMore<T>(
+  file: DataFile,
+  context: SourceContext,
+  open: (file: DataFile) => Promise<T>,
+): Promise<{ value: T } | undefined> {
+  let fetchedAgain = false;
+  for (;;)
+    try {
+      return { value: await open(file) };
+    } catch (error) {
+      if (!(error instanceof UserError) || error instanceof FetchFailedError) throw error;
+      // Those have come twice already.
+      fetchedAgain ||= error instanceof WrongBytesError;
+      if (!fetchedAgain && (await file.renew())) {
+        fetchedAgain = true;
+        context.notice(`${error.message} Fetching it again.`);
+        continue;
+      }
+      const isDamaged = error instanceof DamagedError || error instanceof WrongBytesError;
+      if (context.onBroken === 'fail' || !isDamaged) throw error;
+      const broken = await describeBroken(file, error, fetchedAgain);
+      context.notice(`left out: ${broken.reason}`);
+      context.onBrokenShard(broken);
+      return undefined;
+    }
+}
+
+/**
+ * Lists shards, each once; what is known from before is not listed again.
  *
  * @param reading what the listing depends on besides the bytes
  */
 export async function indexShards(
-  files: readonly DataFile[],
+  shards: readonly DataFile[],
   reading: string,
   context: SourceContext,
   list: (source: ByteSource, file: DataFile) => Promise<SampleIndex>,
 ): Promise<{ files: readonly DataFile[]; indexes: readonly SampleIndex[] }> {
-  const kept: DataFile[] = [];
-  const indexes: SampleIndex[] = [];
-  const indexOf = (file: DataFile): Promise<SampleIndex> =>
-    context.index.of(file, reading, () => listOnceMore(file, context, list));
-  for (let i = 0; i < files.length; i += PARALLEL) {
-    const some = files.slice(i, i + PARALLEL);
-    const found = await Promise.allSettled(some.map(indexOf));
-    for (const [k, result] of found.entries()) {
-      if (result.status === 'fulfilled') {
-        kept.push(some[k]!);
-        indexes.push(result.value);
-      } else if (context.onBroken === 'fail' || !(result.reason instanceof UserError)) throw result.reason;
-      else context.notice(`left out: ${result.reason.message}`);
-    }
-  }
-  if (kept.length === 0)
-    throw new UserError(`${context.source}: all of its ${files.length} shards are broken: fetch them again.`);
-  return { files: kept, indexes };
-}
-
-/** Lists a shard; one whose bytes are damaged a second time, if it can be fetched again. What fails on its way is not damage. */
-async function listOnceMore(
-  file: DataFile,
-  { notice }: SourceContext,
-  list: (source: ByteSource, file: DataFile) => Promise<SampleIndex>,
-): Promise<SampleIndex> {
-  const first = await attempt(file, list);
-  if (!(first instanceof UserError)) return first;
-  if (!(await file.renew())) throw first;
-  notice(`${first.message} Fetching it again.`);
-  const second = await attempt(file, list);
-  if (second instanceof UserError) throw second;
-  return second;
-}
-
-/** The list of a shard, or what is wrong with its bytes. */
-function attempt(
-  file: DataFile,
-  list: (source: ByteSource, file: DataFile) => Promise<SampleIndex>,
-): Promise<SampleIndex | UserError> {
   const whole = true;
-  return withSource(
-    file,
-    (source) =>
-      list(source, file).catch((error: unknown) => {
-        if (error instanceof UserError) return error;
-        throw error;
-      }),
-    whole,
+  const { files, results } = await wholeShards(shards, context, (file) =>
+    context.index.of(file, reading, () => withSource(file, (source) => list(source, file), whole)),
   );
+  return { files, indexes: results };
 }

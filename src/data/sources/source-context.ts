@@ -1,4 +1,5 @@
 import type { Split } from '../dataset.js';
+import type { BrokenShard } from './broken-shard.js';
 import type { IndexCache } from './index-cache.js';
 
 /** What a source knows of how it is opened. */
@@ -16,4 +17,6 @@ export interface SourceContext {
   readonly index: IndexCache;
   /** What happens to a shard that stays broken after being fetched again: the set goes on without it, or is refused. */
   readonly onBroken: 'skip' | 'fail';
+  /** With `skip`, told of each shard that is left out. */
+  readonly onBrokenShard: (shard: BrokenShard) => void;
 }

@@ -1,5 +1,5 @@
-import { UserError } from '../../errors.js';
 import type { ByteSource } from './byte-source.js';
+import { DamagedError } from './damage.js';
 
 /** A regular file inside a tar: where its bytes lie. */
 export interface TarEntry {
@@ -18,7 +18,7 @@ const MAX_ATTRIBUTES = 1 << 20;
  * the whole stream; a shard of a gigabyte is listed here in the time its headers take.
  *
  * `visit` gets every regular file with a function that reads its bytes.
- * @throws UserError with the position when the source is no tar, is damaged or truncated.
+ * @throws DamagedError with the position when the source is no tar, is damaged or truncated.
  */
 export async function indexTar(
   source: ByteSource,
@@ -31,7 +31,7 @@ export async function indexTar(
   let longSize: number | undefined;
   for (;;) {
     if (position + BLOCK > source.size)
-      throw new UserError(
+      throw new DamagedError(
         position === 0
           ? `${file} is not a tar: it has ${source.size} bytes, one header has ${BLOCK}.`
           : `${file} is truncated: it ends at byte ${source.size} without the mark that ends a tar. Fetch it again.`,
@@ -44,12 +44,12 @@ export async function indexTar(
     const size = (extension ? undefined : longSize) ?? parseNumber(header.subarray(124, 136));
     const offset = position + BLOCK;
     if (!(size >= 0 && offset + size <= source.size))
-      throw new UserError(
+      throw new DamagedError(
         `${file} is truncated: the entry at byte ${position} has ${size} bytes, the file ends ${source.size - offset} bytes after its header. Fetch it again.`,
       );
     if (extension) {
       if (size > MAX_ATTRIBUTES)
-        throw new UserError(`${file} is damaged: attributes of ${size} bytes at byte ${position}.`);
+        throw new DamagedError(`${file} is damaged: attributes of ${size} bytes at byte ${position}.`);
       const bytes = await reader.read(offset, size);
       if (type === 'L') longName = text(bytes);
       else ({ path: longName = longName, size: longSize = longSize } = parsePax(bytes));
@@ -85,7 +85,7 @@ function checkSum(header: Buffer, position: number, file: string): void {
   for (let i = 0; i < BLOCK; i++) if (i < 148 || i >= 156) sum += header[i]!;
   const stored = parseNumber(header.subarray(148, 156));
   if (sum !== stored)
-    throw new UserError(
+    throw new DamagedError(
       position === 0
         ? `${file} is not a tar: its first header has checksum ${sum}, not the ${stored} written there.`
         : `${file} is damaged: the header at byte ${position} has checksum ${sum}, not the ${stored} written there.`,

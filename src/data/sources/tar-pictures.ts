@@ -1,6 +1,7 @@
 import { UserError } from '../../errors.js';
 import { IMAGE_EXTENSIONS } from '../dataset.js';
 import { slice, type ByteSource } from './byte-source.js';
+import { withFound } from './damage.js';
 import { parseLabel } from './labels.js';
 import { SampleIndexBuilder, UNLABELLED, type SampleIndex } from './sample-index.js';
 import { indexTar, type TarEntry } from './tar-index.js';
@@ -33,7 +34,10 @@ export async function listPictures(
   reading: TarReading,
 ): Promise<SampleIndex> {
   const gathered = new Gathered(file, reading);
-  await gathered.add(source, '', 0);
+  await withFound(
+    () => gathered.names,
+    () => gathered.add(source, '', 0),
+  );
   const samples = gathered.isLabelled ? gathered.labelled() : gathered.pictures();
   if (samples.length === 0)
     throw new UserError(
@@ -59,6 +63,11 @@ class Gathered {
     private readonly reading: TarReading,
   ) {
     this.isLabelled = reading === 'webdataset';
+  }
+
+  /** Of the samples so far. */
+  get names(): string[] {
+    return this.isLabelled ? [...this.#samples.keys()] : this.#pictures.map(({ name }) => name);
   }
 
   /** @param shift where `source` begins in the file */

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { UserError } from '../../errors.js';
 import type { Dataset } from '../dataset.js';
-import { openGzipSource } from './byte-source.js';
+import { openGzipSource, type ByteSource } from './byte-source.js';
 import { parseClassNames, CLASS_NAMES_FILE } from './class-names.js';
 import { withSource, type DataFile } from './data-file.js';
 import { findLabels } from './find-labels.js';
@@ -41,7 +41,7 @@ export async function openTars(
   reading: TarReading,
   context: SourceContext,
 ): Promise<Dataset> {
-  const shards = await indexShards(await unpacked(files), `tar ${reading}`, context, (source, { name }) =>
+  const shards = await indexShards(unpacked(files), `tar ${reading}`, context, (source, { name }) =>
     listPictures(source, name, reading),
   );
   const plain = shards.indexes.findIndex(({ labels }) => labels[0] === UNLABELLED);
@@ -193,20 +193,23 @@ function assemble(
   };
 }
 
-/** Compressed tars are unpacked into memory: their pictures have no place in the file to be read at. */
-async function unpacked(files: readonly DataFile[]): Promise<DataFile[]> {
+/** Compressed tars are unpacked into memory when they are opened: their pictures have no place in the file to be read at. */
+function unpacked(files: readonly DataFile[]): DataFile[] {
   let bytes = 0;
-  const open: DataFile[] = [];
-  for (const file of files) {
-    if (!/gz$/i.test(file.name)) {
-      open.push(file);
-      continue;
-    }
+  return files.map((file) => {
+    if (!/gz$/i.test(file.name)) return file;
     if (file.isRemote)
       throw new UserError(`${file.name} is compressed: fetch it first, or pack the shards without gzip.`);
-    const memory = await openGzipSource(file.name, MAX_UNPACKED - bytes);
-    bytes += memory.size;
-    open.push({ ...file, open: () => Promise.resolve(memory) });
-  }
-  return open;
+    let memory: Promise<ByteSource> | undefined;
+    const unpack = async (): Promise<ByteSource> => {
+      const source = await openGzipSource(file.name, MAX_UNPACKED - bytes);
+      bytes += source.size;
+      if (bytes > MAX_UNPACKED)
+        throw new UserError(
+          `${file.name}: compressed shards are held in memory, and together they unpack to more than ${MAX_UNPACKED} bytes: gunzip them first.`,
+        );
+      return source;
+    };
+    return { ...file, open: () => (memory ??= unpack()) };
+  });
 }

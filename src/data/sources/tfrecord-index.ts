@@ -1,6 +1,6 @@
 import { crc32c } from '@node-rs/crc32';
-import { UserError } from '../../errors.js';
 import type { ByteSource } from './byte-source.js';
+import { DamagedError } from './damage.js';
 
 /** Length and its check before a record, a check after it. */
 export const RECORD_HEAD = 12;
@@ -24,7 +24,7 @@ export function isTfRecord(bytes: Buffer): boolean {
 /**
  * Goes through the records of a file, each held against its check.
  * @param visit gets the record and where it begins; its bytes are good until it returns
- * @throws UserError naming file and byte: damage, truncation
+ * @throws DamagedError naming file and byte
  */
 export async function eachRecord(
   source: ByteSource,
@@ -35,7 +35,7 @@ export async function eachRecord(
   let start = 0;
   const read = async (offset: number, length: number): Promise<Buffer> => {
     if (offset + length > source.size)
-      throw new UserError(
+      throw new DamagedError(
         `${file} is truncated: expected ${length} bytes at byte ${offset}, the file has ${source.size}. Fetch it again.`,
       );
     if (offset < start || offset + length > start + chunk.length) {
@@ -56,7 +56,7 @@ export async function eachRecord(
 export function recordLength(head: Buffer, file: string, offset: number): number {
   const length = Number(head.readBigUInt64LE(0));
   if (!isTfRecord(head) || length > MAX_RECORD)
-    throw new UserError(
+    throw new DamagedError(
       offset === 0
         ? `${file} is no TFRecord file: its first record's length does not fit its checksum.`
         : `${file} is damaged: the length of the record at byte ${offset} does not fit its checksum. Fetch it again.`,
@@ -68,7 +68,7 @@ export function recordLength(head: Buffer, file: string, offset: number): number
 export function checkRecord(withTail: Buffer, file: string, offset: number): Buffer {
   const record = withTail.subarray(0, withTail.length - RECORD_TAIL);
   if (maskedCrc(record) !== withTail.readUInt32LE(record.length))
-    throw new UserError(
+    throw new DamagedError(
       `${file} is damaged: the record at byte ${offset} does not fit its checksum. Fetch it again.`,
     );
   return record;

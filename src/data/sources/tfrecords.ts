@@ -2,6 +2,7 @@ import path from 'node:path';
 import { UsageError, UserError } from '../../errors.js';
 import type { Dataset } from '../dataset.js';
 import { parseClassNames } from './class-names.js';
+import { withFound } from './damage.js';
 import { withSource, type DataFile } from './data-file.js';
 import { IMAGENET_SYNSETS } from './imagenet-synsets.js';
 import { checkLabel } from './labels.js';
@@ -32,7 +33,7 @@ export async function openTfRecords(
 ): Promise<Dataset> {
   const shards = await indexShards(files, 'tfrecord', context, async (source, { name }) => {
     const samples = new SampleIndexBuilder();
-    await eachRecord(source, name, (record, offset) => {
+    const visit = (record: Buffer, offset: number): void => {
       const picture = parseExample(record, `${name}@${offset}`);
       samples.push({
         name: picture.file ?? `@${offset}`,
@@ -40,7 +41,11 @@ export async function openTfRecords(
         offset,
         size: record.length,
       });
-    });
+    };
+    await withFound(
+      () => [...samples.finish().names],
+      () => eachRecord(source, name, visit),
+    );
     if (samples.length === 0) throw new UserError(`${name} holds no records.`);
     return samples.finish();
   });

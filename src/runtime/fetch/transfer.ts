@@ -177,11 +177,14 @@ export class Transfer {
 
   private wrongBytes(): UserError {
     const { url, checksum } = this.remote;
-    return new UserError(
+    return new WrongBytesError(
       `${new URL(url).host} sent other bytes than it says, twice: expected ${checksum?.kind} ${checksum?.hex}, found ${this.hash?.copy().digest('hex')}. Something on the way changes the file: try another network, or download it by other means`,
     );
   }
 }
+
+/** A file came twice, and neither time as its checksum says. */
+export class WrongBytesError extends UserError {}
 
 /** The validator, if it stands for the very bytes: a weak one does not. */
 function strong(etag: string | undefined): string | undefined {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { UserError } from '../../../errors.js';
+import { manifestOf } from '../broken-shard.js';
 import type { RemoteFile } from './remote-file.js';
 
 /** The part of the manifest that `recnext shards` writes which says what the bytes must be. */
@@ -8,13 +9,6 @@ const schema = z.object({
     z.object({ file: z.string(), bytes: z.int().min(0), sha256: z.string().regex(/^[0-9a-f]{64}$/) }),
   ),
 });
-
-/** What the manifest of a shard is called: `train-000000.tar` has `train.manifest.json` beside it. */
-function manifestOf(file: string): string | undefined {
-  const [, before, after] = /^(.*?)\d+(\D*)\.tar$/.exec(file.slice(file.lastIndexOf('/') + 1)) ?? [];
-  if (before === undefined) return undefined;
-  return `${(before + after!).replace(/[-_.]+$/, '') || 'shards'}.manifest.json`;
-}
 
 /**
  * Shards with the checksums of the manifest beside them, if there is one.

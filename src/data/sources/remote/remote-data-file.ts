@@ -1,6 +1,9 @@
+import { UsageError, UserError } from '../../../errors.js';
 import type { FetchOptions } from '../../../runtime/fetch/fetch-options.js';
 import { readRange } from '../../../runtime/fetch/read-range.js';
+import { WrongBytesError } from '../../../runtime/fetch/transfer.js';
 import { checkRange, openFileSource, type ByteSource } from '../byte-source.js';
+import { FetchFailedError } from '../damage.js';
 import type { DataFile } from '../data-file.js';
 import type { RemoteFile } from './remote-file.js';
 import type { ShardCache } from './shard-cache.js';
@@ -35,7 +38,7 @@ export function remoteDataFiles(
   return files.map((file, i) => {
     let renewed = false;
     const cached = async (): Promise<ByteSource> => {
-      const lease = await cache.acquire(file);
+      const lease = await fetched(() => cache.acquire(file));
       try {
         const source = await openFileSource(lease.path);
         return {
@@ -71,13 +74,24 @@ export function remoteDataFiles(
   });
 }
 
+/** What fails on the way of bytes is told apart from what is wrong with them. */
+async function fetched<T>(fetch: () => Promise<T>): Promise<T> {
+  try {
+    return await fetch();
+  } catch (error) {
+    if (!(error instanceof UserError) || error instanceof UsageError || error instanceof WrongBytesError)
+      throw error;
+    throw new FetchFailedError(error.message, { cause: error });
+  }
+}
+
 function ranges({ name, remote, client }: RemoteFile, options: FetchOptions): ByteSource {
   return {
     file: name,
     size: remote.size,
     async read(offset, length) {
       checkRange({ file: name, size: remote.size }, offset, length);
-      return readRange(remote, name, offset, length, client, options);
+      return fetched(() => readRange(remote, name, offset, length, client, options));
     },
     close: () => Promise.resolve(),
   };
