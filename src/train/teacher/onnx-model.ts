@@ -15,9 +15,12 @@ import type { TeacherModel } from './teacher-model.js';
  *
  * @throws UserError where onnxruntime is missing or does not open it, or it takes something else than one batch of images
  */
-export async function openOnnxModel(path: string, engine: EngineOptions | undefined): Promise<TeacherModel> {
-  const { device, threads } = engine ?? {};
-  const session = await OnnxSession.open(path, { device, threads });
+export async function openOnnxModel(
+  path: string,
+  engine: EngineOptions | undefined,
+  notice: (line: string) => void,
+): Promise<TeacherModel> {
+  const session = await openSession(path, engine, notice);
   const metadata = await metadataOf(path);
   const { mean, std } = metadata ? modelDataConfig(metadata.config) : {};
   const { name: output } = logitsAmong(session.outputs, path);
@@ -31,6 +34,22 @@ export async function openOnnxModel(path: string, engine: EngineOptions | undefi
     run: async ({ data, shape }) => session.runFor(output, data, shape),
     dispose: () => void session.dispose(),
   };
+}
+
+/** On the device of the run, or where onnxruntime does not know that, on the processor. */
+async function openSession(
+  path: string,
+  { device = 'cpu', threads }: Partial<EngineOptions> = {},
+  notice: (line: string) => void,
+): Promise<OnnxSession> {
+  if (device !== 'cpu')
+    try {
+      return await OnnxSession.open(path, { device, threads });
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      notice(error.message);
+    }
+  return OnnxSession.open(path, { threads });
 }
 
 /** What this toolkit wrote into a file of its own. A file too large for the message format has its weights elsewhere, and is small itself. */

@@ -106,7 +106,7 @@ async function openModel(
     case 'savedmodel':
       return (await import('./saved-model.js')).openSavedModel(found.path, engine);
     case 'onnx':
-      return (await import('./onnx-model.js')).openOnnxModel(found.path, engine);
+      return (await import('./onnx-model.js')).openOnnxModel(found.path, engine, hooks.notice);
     case 'weights':
       return native(path);
   }
