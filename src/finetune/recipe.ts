@@ -18,7 +18,10 @@ const UPDATES = 600;
 const EPOCHS = { least: 10, most: 40 };
 /** A batch norm's statistics of fewer images are worse than those it comes with. */
 const SMALL_BATCH = 16;
-/** Below so many pictures of a class, mixing and erasing hide more than they teach. */
+/**
+ * Below so many pictures of a class, mixing and erasing hide more than they teach, and there are so few updates that slowed blocks would stay where they are
+ * (bench/finetune.mjs).
+ */
 const FEW = 100;
 
 /**
@@ -43,6 +46,7 @@ export function recipeFor({ images, classes, inputSize }: Subject, given: Given 
     modelEmaDecay: decayFor(epochs * steps),
     setBnEval: batchSize < SMALL_BATCH,
     ...(images / classes < FEW && {
+      layerDecay: 1,
       scale: [0.35, 1],
       aa: 'none',
       colorJitter: 0.2,

@@ -29,7 +29,15 @@ describe('the fine-tuning recipe', () => {
 
   it('has gentle augmentation for few pictures of a class, that of the preset for many', async () => {
     const few = recipeFor({ images: 255, classes: 10, inputSize: 224 });
-    expect(few).toMatchObject({ aa: 'none', mixup: 0, cutmix: 0, reprob: 0, batchSize: 32, epochs: 40 });
+    expect(few).toMatchObject({
+      aa: 'none',
+      mixup: 0,
+      cutmix: 0,
+      reprob: 0,
+      layerDecay: 1,
+      batchSize: 32,
+      epochs: 40,
+    });
     const many = recipeFor({ images: 25_500, classes: 100, inputSize: 224 });
     expect(many).not.toHaveProperty('aa');
     expect(many).toMatchObject({ batchSize: 32, epochs: 10, setBnEval: false });
