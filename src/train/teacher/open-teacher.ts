@@ -5,12 +5,13 @@ import type { EngineOptions } from '../../runtime/engines/choose.js';
 import type { FetchOptions } from '../../runtime/fetch/fetch-options.js';
 import type { RunConfig } from '../config.js';
 import { adapted, probe } from './adapt.js';
+import { namesOf, withConfig } from './beside.js';
 import { classMap, type Classes } from './class-map.js';
 import type { ImagesFor } from './images.js';
 import { openNative } from './native.js';
 import { givenNormalisation, USUAL } from './normalisation.js';
 import type { Teacher } from './outputs.js';
-import { sniffTeacher } from './sniff.js';
+import { sniffTeacher, type FoundTeacher } from './sniff.js';
 import type { Layout } from './names.js';
 import type { TeacherModel } from './teacher-model.js';
 
@@ -55,7 +56,7 @@ export async function openTeacher(
 ): Promise<OpenTeacher> {
   const label = `the teacher ${weightsLabel(weights)}`;
   const given = givenNormalisation(options, context.student);
-  const model = await openModel(weights, options.teacherModel, context, hooks);
+  const { model, folder } = await openModel(weights, options.teacherModel, context, hooks);
   try {
     model.notes.forEach((note) => hooks.notice(`${label}: ${note}`));
     const images: ImagesFor = {
@@ -66,7 +67,7 @@ export async function openTeacher(
     };
     const { classes: count, probabilities } = await probe(model, images, context.inputSize, label);
     const classes = await classMap(
-      { count, names: model.classNames, source: label },
+      { count, names: await namesOf(model, count, folder), source: label },
       context.data,
       options.teacherClasses,
     );
@@ -93,22 +94,32 @@ async function openModel(
   name: string | undefined,
   { engine, inputSize }: TeacherContext,
   hooks: FetchOptions & { readonly notice: (line: string) => void },
-): Promise<TeacherModel> {
+): Promise<{ model: TeacherModel; folder?: string }> {
   const model = name === 'auto' ? undefined : name;
-  const native = (path: string) => openNative({ weights: path, model, imgSize: inputSize, engine }, hooks);
+  const native = async (path: string) => ({
+    model: await openNative({ weights: path, model, imgSize: inputSize, engine }, hooks),
+  });
   if (model !== undefined) return native(weights);
   const path = await resolveWeights(weights, hooks);
   const found = await sniffTeacher(path);
+  if (found.format === 'weights') return native(path);
+  const opened = await openForeign(found, engine, hooks.notice);
+  return { model: await withConfig(opened, found.folder), folder: found.folder };
+}
+
+/** What runs a format is loaded only where it is wanted. */
+async function openForeign(
+  found: FoundTeacher,
+  engine: EngineOptions | undefined,
+  notice: (line: string) => void,
+): Promise<TeacherModel> {
   switch (found.format) {
-    case 'graph-model':
-    case 'layers-model':
-      return (await import('./tfjs-model.js')).openTfjsModel(found, engine, hooks.notice);
     case 'savedmodel':
       return (await import('./saved-model.js')).openSavedModel(found.path, engine);
     case 'onnx':
-      return (await import('./onnx-model.js')).openOnnxModel(found.path, engine, hooks.notice);
-    case 'weights':
-      return native(path);
+      return (await import('./onnx-model.js')).openOnnxModel(found.path, engine, notice);
+    default:
+      return (await import('./tfjs-model.js')).openTfjsModel(found, engine, notice);
   }
 }
 

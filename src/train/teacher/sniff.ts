@@ -9,6 +9,8 @@ export type TeacherFormat = 'weights' | 'graph-model' | 'layers-model' | 'savedm
 export interface FoundTeacher {
   readonly format: TeacherFormat;
   readonly path: string;
+  /** Of a model that has a folder of its own: what else is in it is about it. */
+  readonly folder?: string;
 }
 
 /** What the formats of this toolkit are recognised by: they come first. */
@@ -22,18 +24,19 @@ export async function sniffTeacher(path: string): Promise<FoundTeacher> {
   if (!info.isDirectory()) {
     const name = basename(path);
     if (/\.onnx$/i.test(name)) return { format: 'onnx', path };
-    if (name === 'saved_model.pb') return { format: 'savedmodel', path: dirname(path) };
+    if (name === 'saved_model.pb')
+      return { format: 'savedmodel', path: dirname(path), folder: dirname(path) };
     return /\.json$/i.test(name) ? ofModelJson(path) : weights;
   }
   const names = await readdir(path);
   if (names.some((name) => WEIGHTS.test(name))) return weights;
-  if (names.includes('saved_model.pb')) return { format: 'savedmodel', path };
+  if (names.includes('saved_model.pb')) return { format: 'savedmodel', path, folder: path };
   if (names.includes('model.json')) {
     const found = await ofModelJson(join(path, 'model.json'));
     return found.format === 'weights' ? weights : found;
   }
   const onnx = names.filter((name) => /\.onnx$/i.test(name));
-  return onnx.length === 1 ? { format: 'onnx', path: join(path, onnx[0]!) } : weights;
+  return onnx.length === 1 ? { format: 'onnx', path: join(path, onnx[0]!), folder: path } : weights;
 }
 
 /** A LayersModel that this toolkit wrote is as good as its weights. */
@@ -43,8 +46,10 @@ async function ofModelJson(path: string): Promise<FoundTeacher> {
   const { format, modelTopology: topology, userDefinedMetadata: metadata } = json;
   // Early converters wrote no format.
   if (format === 'graph-model' || (isRecord(topology) && Array.isArray(topology.node)))
-    return { format: 'graph-model', path };
+    return { format: 'graph-model', path, folder: dirname(path) };
   const isOurs = isRecord(metadata) && 'recnext' in metadata;
   const isModel = isRecord(topology) && 'weightsManifest' in json;
-  return { format: isModel && !isOurs ? 'layers-model' : 'weights', path };
+  return isModel && !isOurs
+    ? { format: 'layers-model', path, folder: dirname(path) }
+    : { format: 'weights', path };
 }

@@ -143,6 +143,21 @@ describeBackends(['node'], 'a teacher', () => {
       }
     });
 
+    it('is what the config.json and classes.txt beside it say', async () => {
+      const folder = await exported('savedmodel');
+      const cfg = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
+      await writeFile(join(folder, 'config.json'), JSON.stringify({ pretrained_cfg: cfg }));
+      await writeFile(join(folder, 'classes.txt'), 'a\nb\nc\nd\ne\nf\n');
+      const said: string[] = [];
+      const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+      (await open(folder, { engine: TENSORFLOW, data: { names } }, said)).dispose();
+      expect(said.join('\n')).toMatch(/normalised otherwise than the student's \(mean 0\.5 0\.5 0\.5/);
+      expect(said.join('\n')).not.toMatch(/does not say/);
+      await expect(
+        open(folder, { engine: TENSORFLOW, data: { names: [...names].reverse() } }),
+      ).rejects.toThrow(/class 0 is "f", in the teacher .* it is "a"/);
+    });
+
     it('gives the logits of the classes asked for', async () => {
       const map = join(root, 'map.yaml');
       await writeFile(map, '0: 5\n1: 2\n');
