@@ -118,7 +118,7 @@ async function warmUp(
     return { peer, opened, openMs, firstRunMs: first!.ms };
   } catch (caught) {
     peer.close();
-    const error = caught instanceof KilledError ? await tooLarge(setting, caught) : caught;
+    const error = caught instanceof KilledError ? await explained(setting, caught) : caught;
     // Called wrongly, it is the whole command that is wrong.
     if (!(error instanceof UserError) || error.exitCode === 2 || onFailure === undefined) throw error;
     onFailure(setting, error);
@@ -127,13 +127,14 @@ async function warmUp(
 }
 
 /** What to tell of a setting whose process did not outlive its first runs. */
-async function tooLarge(setting: BenchSetting, killed: KilledError): Promise<UserError> {
+async function explained(setting: BenchSetting, killed: KilledError): Promise<Error> {
   const peer = SettingPeer.start(setting);
   try {
     await peer.open();
-    return new UserError(`${killed.message}, probably for want of memory: ${await peer.shortage()}`, {
-      cause: killed,
-    });
+    const shortage = await peer.shortage();
+    return shortage === undefined
+      ? new Error(`${killed.message}: ${killed.said}`, { cause: killed })
+      : new UserError(`${killed.message}, probably for want of memory: ${shortage}`, { cause: killed });
   } finally {
     peer.close();
   }

@@ -28,6 +28,6 @@ export type FromChild =
   | { readonly kind: 'opened'; readonly opened: Opened }
   | { readonly kind: 'ran'; readonly ran: Ran }
   | { readonly kind: 'profiled'; readonly operations: readonly OperationTime[] }
-  | { readonly kind: 'short'; readonly line: string }
+  | { readonly kind: 'short'; readonly line?: string }
   /** `exitCode`: the user can do something about it. */
   | { readonly kind: 'failed'; readonly message: string; readonly exitCode?: 1 | 2 };

@@ -15,7 +15,11 @@ type Answer<K extends FromChild['kind']> = Extract<FromChild, { kind: K }>;
 export class KilledError extends Error {
   override readonly name = 'KilledError';
 
-  constructor(readonly signal: NodeJS.Signals) {
+  /** @param said the last that it wrote to stderr */
+  constructor(
+    signal: NodeJS.Signals,
+    readonly said: string,
+  ) {
     super(`the process that measured was ended by ${signal}`);
   }
 }
@@ -69,7 +73,7 @@ export class SettingPeer implements Peer {
   }
 
   /** Which batch would fit, of a setting that was opened. */
-  async shortage(): Promise<string> {
+  async shortage(): Promise<string | undefined> {
     return (await this.#ask({ kind: 'shortage' }, 'short')).line;
   }
 
@@ -96,8 +100,8 @@ export class SettingPeer implements Peer {
   }
 
   #ended(code: number | null, signal: NodeJS.Signals | null): Error {
-    if (KILLED.includes(signal)) return new KilledError(signal!);
-    const line = this.#said.trim().split('\n').at(-1);
+    const line = this.#said.trim().split('\n').at(-1)!;
+    if (KILLED.includes(signal)) return new KilledError(signal!, line);
     return new Error(`the process that measured ended with ${signal ?? `exit code ${code}`}: ${line}`);
   }
 }

@@ -30,8 +30,8 @@ export interface Subject {
   run(): Promise<unknown>;
   /** One run, with the times of its operations. */
   profile(): Promise<OperationTime[]>;
-  /** Which batch would fit, in a sentence, where this one turned out to be too large. Runs nothing. */
-  shortage(): string;
+  /** Which batch would fit, in a sentence, where this one is too large. Runs nothing. */
+  shortage(): string | undefined;
 }
 
 /** Loads the model and opens its engine. Everything stays until the process ends. */
@@ -62,7 +62,7 @@ export async function openSubject(setting: BenchSetting, fetching: FetchOptions 
     facts,
     run: () => engine.logits(images, shape),
     profile: () => engine.profile(images, shape),
-    shortage: () => inferenceGuard(engine.engine, model, { device: compute.engine.device }).describe(shape),
+    shortage: () => inferenceGuard(engine.engine, model, { device: compute.engine.device }).shortage(shape),
   };
 }
 

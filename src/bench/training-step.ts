@@ -3,6 +3,7 @@ import type { EngineOptions } from '../runtime/engines/choose.js';
 import { AdamW } from '../train/adamw.js';
 import { ModelEma } from '../train/ema.js';
 import { trainingGuard } from '../train/guarded-runner.js';
+import { LossScale } from '../train/loss-scale.js';
 import { openRunner } from '../train/open-runner.js';
 import type { StepParts } from '../train/step.js';
 import type { TrainBatch } from '../train/step-runner.js';
@@ -23,6 +24,7 @@ export function openTrainingStep(
     model,
     optimizer: new AdamW(model.parameters, { betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0.025 }),
     ema: new ModelEma(model, 0.9999),
+    ...(engine.amp === 'float16' && { lossScale: new LossScale() }),
     clip: { mode: 'agc', factor: 0.02 },
     ...(distil && { distillation: { type: 'hard', alpha: 0.5, tau: 1 } }),
   };
@@ -38,6 +40,6 @@ export function openTrainingStep(
   return {
     run: () => runner.update([batch], LR),
     profile: () => runner.profile([batch], LR),
-    shortage: () => trainingGuard(parts, {}, engine, () => kindOf(batch)).describe(shape),
+    shortage: () => trainingGuard(parts, {}, engine, () => kindOf(batch)).shortage(shape),
   };
 }

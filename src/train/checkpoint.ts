@@ -11,6 +11,7 @@ import { dataDifferences, type DataIdentity } from './data-identity.js';
 import { hostValues } from '../runtime/engines/weights.js';
 import { writeFileAtomic } from '../runtime/files.js';
 import type { ModelEma } from './ema.js';
+import type { LossScale } from './loss-scale.js';
 import type { Optimizer } from './optimizer.js';
 import { startOfEpoch, type RunProgress } from './progress.js';
 import { writeFolder } from '../runtime/write-folder.js';
@@ -20,6 +21,7 @@ export interface TrainingState {
   readonly model: ImageModel;
   readonly ema?: ModelEma;
   readonly optimizer: Optimizer;
+  readonly lossScale?: LossScale;
   readonly progress: RunProgress;
   /** Resuming on other data would not be the same run. */
   readonly data: DataIdentity;
@@ -56,6 +58,7 @@ const stateSchema = z.object({
   best: z.object({ raw: score.optional(), ema: score.optional() }),
   skipped: z.array(z.tuple([count, count])).default([]),
   rollbacks: count.default(0),
+  lossScale: z.object({ scale: z.number().positive(), goodSteps: count }).optional(),
 });
 
 /** Writes a checkpoint folder, whole or not at all. `extra` are further small files by name. */
@@ -64,7 +67,7 @@ export async function saveCheckpoint(
   state: TrainingState,
   extra: Readonly<Record<string, string>>,
 ): Promise<void> {
-  const { model, ema, optimizer, progress, data } = state;
+  const { model, ema, optimizer, lossScale, progress, data } = state;
   await writeFolder(path, async (folder) => {
     await writeSafetensors(join(folder, FILES.model), model.stateDict(), WEIGHTS);
     if (ema)
@@ -78,6 +81,7 @@ export async function saveCheckpoint(
       model: model.name,
       ...data,
       ...progress,
+      ...(lossScale && { lossScale: await lossScale.read() }),
     };
     await writeFileAtomic(join(folder, FILES.state), JSON.stringify(json, undefined, 2) + '\n');
   });
@@ -119,6 +123,8 @@ export async function loadCheckpoint(
   model.loadStateDict(await readTensors(file(FILES.model)), { source: file(FILES.model) });
   assignVariables(optimizer.state(), await readTensors(file(FILES.optimizer)), file(FILES.optimizer));
   optimizer.steps = saved.updates;
+  // Of a run without one the scale starts anew.
+  if (saved.lossScale) state.lossScale?.set(saved.lossScale);
   for (const key of Object.keys(progress) as (keyof RunProgress)[])
     Object.assign(progress, { [key]: saved[key] });
   if (dataDifferences(saved, state.data).length > 0) Object.assign(progress, startOfEpoch(saved.epoch));

@@ -9,8 +9,14 @@ import type { SessionOptions } from '../runtime/tensorflow/index.js';
 import type { OptimizerScalars } from './optimizer.js';
 import { uniformNumbersAt } from './random.js';
 import type { StepParts } from './step.js';
-import { stepState } from './step-state.js';
-import type { BatchResult, RunnerOptions, StepRunner, TrainBatch } from './step-runner.js';
+import { isUnguarded, stepState } from './step-state.js';
+import {
+  isLeftOut,
+  type BatchResult,
+  type RunnerOptions,
+  type StepRunner,
+  type TrainBatch,
+} from './step-runner.js';
 import { kindOf, SCALAR, traceStep, UNIFORM, type StepRoutine } from './trace-step.js';
 
 type Session = ProgramSession<StepRoutine>;
@@ -93,6 +99,10 @@ export class CompiledRunner implements StepRunner {
       if (this.options.freezeBatchNorm !== true) model.trackedBatches++;
     }
     this.synced = false;
+    if (isLeftOut(results.at(-1)!)) {
+      optimizer.steps = before.steps;
+      model.trackedBatches = before.batches + BigInt(batches.length - 1);
+    }
     if (this.options.undo && !results.every(({ loss }) => Number.isFinite(loss))) {
       if (snapshot)
         await compiled.session.set(compiled.changed.map((name, i) => [name, { data: snapshot[i]! }]));
@@ -158,7 +168,8 @@ export class CompiledRunner implements StepRunner {
   private async compile(batch: TrainBatch, scalarNames: readonly string[]): Promise<CompiledStep> {
     const { session: options = {}, undo } = this.options;
     const graphs = traceStep(this.parts, kindOf(batch), scalarNames, { ...this.options, ...options });
-    const program = writeProgram(graphs, { ...options, ...(undo && { guard: 'loss' }) });
+    const guards = [...(undo ? ['loss'] : []), ...(this.parts.lossScale ? ['check'] : [])];
+    const program = writeProgram(graphs, { ...options, guards, isUnguarded });
     const uniforms = Object.values(program.routines).flatMap(({ inputs }) =>
       [...inputs].flatMap(([name, { type }]) =>
         name.startsWith(UNIFORM) ? [[name, name.slice(UNIFORM.length), type.shape[0]!] as const] : [],

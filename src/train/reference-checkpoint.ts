@@ -6,6 +6,7 @@ import { UserError } from '../errors.js';
 import { toTf } from '../layers/weight-layout.js';
 import { listModels } from '../models/names.js';
 import type { StateDict } from '../models/state-dict.js';
+import type { LossScaleState } from './loss-scale.js';
 import type { TrainingState } from './checkpoint.js';
 import { optionName, runConfigSchema, type RunConfigKey } from './config.js';
 import type { ConfigLayer } from './load-config.js';
@@ -21,6 +22,8 @@ export interface ReferenceCheckpoint {
   /** The moving average, where the run kept one. */
   readonly average: StateDict | undefined;
   readonly optimizer: Dict;
+  /** Of its loss scaler, where it had one at work. */
+  readonly scaler: LossScaleState | undefined;
   /** The epoch it was written after, 0-based. */
   readonly epoch: number;
   readonly args: Dict;
@@ -42,7 +45,14 @@ export async function readReferenceCheckpoint(path: string): Promise<ReferenceCh
   const average = extras.has('model_ema')
     ? (await openCheckpoint(path, { which: 'ema' })).tensors
     : undefined;
-  return { path, weights, average, optimizer, epoch, args: options };
+  return { path, weights, average, optimizer, scaler: scalerOf(extras.get('scaler')), epoch, args: options };
+}
+
+/** `state_dict()` of PyTorch's GradScaler; empty where it was off. */
+function scalerOf(saved: PickleValue | undefined): LossScaleState | undefined {
+  if (!(saved instanceof Map)) return undefined;
+  const [scale, goodSteps] = ['scale', '_growth_tracker'].map((key) => Number(saved.get(key)));
+  return scale! > 0 && Number.isInteger(goodSteps) ? { scale: scale!, goodSteps: goodSteps! } : undefined;
 }
 
 /** The options that the run was begun with, as far as they are options here; its paths to data and output are its own. */
@@ -67,7 +77,7 @@ export function referenceOptions({ path, args }: ReferenceCheckpoint): ConfigLay
 
 /**
  * Brings a run to where the reference's stood: weights, average, the optimizer's moments and count of updates, and the next epoch. The state of
- * its schedule follows from the epoch, that of its loss scaler belongs to float16.
+ * its schedule follows from the epoch; that of its loss scaler counts where the run has one.
  *
  * @returns what was left out or taken otherwise, for people
  */
@@ -92,9 +102,10 @@ export async function loadReferenceState(
     notes.push(`${path} has no moving average (model_ema): it starts from the weights.`);
   }
   optimizer.steps = await loadMoments(checkpoint, state, groups);
+  if (checkpoint.scaler) state.lossScale?.set(checkpoint.scaler);
   Object.assign(progress, startOfEpoch(epoch + 1), { updates: optimizer.steps });
   notes.push(
-    `${path}: goes on with epoch ${epoch + 1} after ${optimizer.steps} updates; random choices are drawn anew, the loss scaler of float16 is left out.`,
+    `${path}: goes on with epoch ${epoch + 1} after ${optimizer.steps} updates; random choices are drawn anew${checkpoint.scaler && !state.lossScale ? ', the loss scaler of float16 is left out' : ''}.`,
   );
   return notes;
 }

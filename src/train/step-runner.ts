@@ -31,6 +31,9 @@ export interface BatchResult {
   /** Shares of 1. */
   readonly top1: number;
   readonly teacherTop1?: number;
+  /** Of the last batch of an update with a loss scale: not finite where the update was left out for its gradients; and the scale now. */
+  readonly check?: number;
+  readonly lossScale?: number;
 }
 
 /** Does updates of the model; how is the engine's business. */
@@ -61,7 +64,7 @@ export interface RunnerOptions {
 
 /** Runs the step operation by operation. */
 export function eagerRunner(parts: StepParts, { freezeBatchNorm, undo = false }: RunnerOptions): StepRunner {
-  const { gradientSum, optimizer } = parts;
+  const { gradientSum, optimizer, lossScale } = parts;
   return {
     async update(batches, lr) {
       const before = undo ? remember(parts) : undefined;
@@ -70,11 +73,16 @@ export function eagerRunner(parts: StepParts, { freezeBatchNorm, undo = false }:
         for (const [i, batch] of batches.entries()) {
           const input = inputOf(batch, freezeBatchNorm);
           const last = i === batches.length - 1;
+          // What earlier batches left in the running statistics stays, and the sums of gradients start anew.
+          const whole = last && lossScale ? remember({ ...parts, gradientSum: undefined }) : undefined;
           const output = last
             ? lastStep(parts, input, lr, batches.length)
             : gradientStep({ ...parts, gradientSum: gradientSum! }, input);
           tf.dispose([input.images, input.targets, ...(input.teacher ? [input.teacher] : [])]);
-          results.push(await read(output));
+          const result = await read(output);
+          if (isLeftOut(result)) whole?.restore();
+          whole?.dispose();
+          results.push(result);
         }
         if (before && !results.every(({ loss }) => Number.isFinite(loss))) before.restore();
         return results;
@@ -121,15 +129,16 @@ export function teacherShape(teacher: TeacherOutput, batch: number): [number] | 
   return teacher instanceof Int32Array ? [batch] : [batch, teacher.length / batch];
 }
 
-async function read({ loss, top1, teacherTop1 }: StepOutput): Promise<BatchResult> {
-  const scalars = [loss, top1, ...(teacherTop1 ? [teacherTop1] : [])];
-  const [lossValue, top1Value, teacherValue] = await Promise.all(
-    scalars.map(async (scalar) => (await scalar.data())[0]!),
+async function read(output: StepOutput): Promise<BatchResult> {
+  const entries = Object.entries(output) as [keyof BatchResult, tf.Scalar][];
+  const values = await Promise.all(
+    entries.map(async ([name, scalar]) => [name, (await scalar.data())[0]!] as const),
   );
-  tf.dispose(scalars);
-  return {
-    loss: lossValue!,
-    top1: top1Value!,
-    ...(teacherValue !== undefined && { teacherTop1: teacherValue }),
-  };
+  tf.dispose({ ...output });
+  return Object.fromEntries(values) as unknown as BatchResult;
+}
+
+/** Whether an update was left out for its gradients. */
+export function isLeftOut({ check }: BatchResult): boolean {
+  return check !== undefined && !Number.isFinite(check);
 }

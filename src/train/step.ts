@@ -4,6 +4,7 @@ import type { GradientSum } from './accumulate.js';
 import { clipGradients, type Clip } from './clip.js';
 import { classesOf, distilledLoss, type Distillation, type TeacherTensor } from './distillation.js';
 import type { ModelEma } from './ema.js';
+import type { LossScale } from './loss-scale.js';
 import { softTargetCrossEntropy } from './losses.js';
 import type { Optimizer, OptimizerScalars } from './optimizer.js';
 
@@ -16,6 +17,8 @@ export interface StepParts {
   /** Where an update follows several batches. */
   readonly gradientSum?: GradientSum;
   readonly clip?: Clip;
+  /** Where gradients are computed in float16. Whoever runs the step leaves nothing of it but the new scale where `check` is not finite. */
+  readonly lossScale?: LossScale;
   readonly ema?: ModelEma;
   /** Whether the distillation head learns from a teacher, and how: each batch then comes with what the teacher says of it. */
   readonly distillation?: Distillation;
@@ -38,6 +41,9 @@ export type StepOutput = {
   readonly top1: tf.Scalar;
   /** The same of the teacher. */
   readonly teacherTop1?: tf.Scalar;
+  /** With a loss scale: finite when every gradient of the update is; and the scale after it. */
+  readonly check?: tf.Scalar;
+  readonly lossScale?: tf.Scalar;
 };
 
 /**
@@ -53,14 +59,16 @@ export function trainingStep(
   scalars: OptimizerScalars,
   share?: tf.Scalar,
 ): StepOutput {
-  const { model, optimizer, gradientSum, clip, ema } = parts;
+  const { model, optimizer, gradientSum, clip, lossScale, ema } = parts;
   const { output, grads } = lossAndGradients(parts, input);
   const whole = gradientSum && share ? gradientSum.take(grads, share) : grads;
+  const check = lossScale?.check(whole);
   const clipped = clip ? clipGradients(whole, model.parameters, model.parameterSpecs, clip) : whole;
   optimizer.update(clipped, scalars);
   ema?.update();
+  if (check) lossScale!.update(check);
   for (const tensors of new Set([grads, whole, clipped])) tf.dispose(tensors);
-  return output;
+  return check ? { ...output, check, lossScale: lossScale!.current() } : output;
 }
 
 /** A batch whose update is still to come: adds its gradients to the sum. The caller disposes of the output. */
@@ -76,20 +84,27 @@ export function gradientStep(
 
 /** The loss of a batch and its gradients by parameter name. Updates the running statistics of the model. */
 export function lossAndGradients(
-  { model, distillation, trained = model.parameters }: StepParts,
+  { model, distillation, lossScale, trained = model.parameters }: StepParts,
   { images, targets, teacher, context }: StepInput,
 ): { output: StepOutput; grads: tf.NamedTensorMap } {
   if (distillation && !teacher) throw new Error('The step distils, and the batch does not say what of.');
   const names = [...trained.keys()];
   const variables = [...trained.values()];
   let top1: tf.Scalar | undefined;
-  const { value, grads } = tf.variableGrads(() => {
+  let loss: tf.Scalar | undefined;
+  const lossOf = (): tf.Scalar => {
     const { logits, dist } = model.forwardTraining(images, context);
     top1 = tf.keep(accuracy(classesOf(logits), targets));
     const base = softTargetCrossEntropy(logits, targets);
     if (!teacher || !distillation) return base;
     if (dist === undefined) throw new Error(`Model ${model.name} was built without its distillation head.`);
     return distilledLoss(base, dist, teacher, distillation);
+  };
+  const { value, grads } = tf.variableGrads(() => {
+    const own = lossOf();
+    if (!lossScale) return own;
+    loss = tf.keep(own.clone());
+    return lossScale.scaled(own);
   }, variables);
   const teacherTop1 =
     teacher && distillation ? tf.tidy(() => accuracy(classesOf(teacher), targets)) : undefined;
@@ -99,7 +114,11 @@ export function lossAndGradients(
     const gradient = grads[variables[i]!.name];
     if (gradient) named[name] = gradient;
   });
-  return { output: { loss: value, top1: top1!, ...(teacherTop1 && { teacherTop1 }) }, grads: named };
+  const output = { loss: loss ?? value, top1: top1!, ...(teacherTop1 && { teacherTop1 }) };
+  if (!lossScale) return { output, grads: named };
+  const unscaled = lossScale.unscaled(named);
+  tf.dispose([named, value]);
+  return { output, grads: unscaled };
 }
 
 /** Share of the rows whose class is that of the largest target. */

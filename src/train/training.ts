@@ -4,6 +4,7 @@ import type { TrainingState } from './checkpoint.js';
 import { createOptimizer } from './create-optimizer.js';
 import { ModelEma } from './ema.js';
 import { freeze } from './freeze.js';
+import { LossScale } from './loss-scale.js';
 import { startOfRun } from './progress.js';
 import type { StepParts } from './step.js';
 import { openRunner } from './open-runner.js';
@@ -39,6 +40,7 @@ export function createTraining(parts: TrainingParts, warn: TrainHooks['warn'] = 
   const { trained, batchNorms } = freeze(model, config.freeze);
   const optimizer = createOptimizer(config, trained);
   const ema = config.modelEma ? new ModelEma(model, config.modelEmaDecay) : undefined;
+  const lossScale = parts.engine?.amp === 'float16' ? new LossScale() : undefined;
   const gradientSum = config.gradAccumSteps > 1 ? new GradientSum(trained) : undefined;
   const stepParts: StepParts = {
     model,
@@ -46,6 +48,7 @@ export function createTraining(parts: TrainingParts, warn: TrainHooks['warn'] = 
     trained,
     gradientSum,
     ema,
+    lossScale,
     clip: config.clipGrad > 0 ? { mode: config.clipMode, factor: config.clipGrad } : undefined,
     distillation: distillationOf(config),
   };
@@ -60,6 +63,7 @@ export function createTraining(parts: TrainingParts, warn: TrainHooks['warn'] = 
       model,
       ema,
       optimizer,
+      lossScale,
       progress: startOfRun(),
       data: { samples: train.samples, batchSize: config.batchSize, digest: parts.dataDigest },
     },
@@ -76,6 +80,7 @@ export function createTraining(parts: TrainingParts, warn: TrainHooks['warn'] = 
       runner.dispose();
       optimizer.dispose();
       ema?.dispose();
+      lossScale?.dispose();
       gradientSum?.dispose();
     },
   };

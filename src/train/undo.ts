@@ -20,11 +20,13 @@ export function remember({ model, optimizer, ema, gradientSum }: StepParts): Mem
     ...(gradientSum?.variables() ?? []),
   ];
   const { steps } = optimizer;
+  const { trackedBatches } = model;
   const clones = variables.map((variable): tf.Tensor => variable.clone());
   return {
     restore() {
       variables.forEach((variable, i) => variable.assign(clones[i]!));
       optimizer.steps = steps;
+      model.trackedBatches = trackedBatches;
     },
     dispose() {
       clones.forEach((clone) => clone.dispose());

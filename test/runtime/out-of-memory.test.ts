@@ -123,9 +123,9 @@ describe.skipIf(process.platform !== 'linux')('a process with little memory', { 
 
   // TensorFlow, onnxruntime and TF.js really run out of memory here, and the batch that is named really fits.
   it.skipIf(!hasTensorFlow).each([
-    ['tensorflow', 3_600_000],
-    ['onnx', 2_700_000],
-    ['eager', 3_600_000],
+    ['tensorflow', 3_200_000],
+    ['onnx', 2_300_000],
+    ['eager', 3_400_000],
   ] as const)(`says on %s which batch would fit, and that one does${NO_TENSORFLOW}`, (engine, kilobytes) => {
     const bench = (batch: string) =>
       limited(
@@ -133,10 +133,10 @@ describe.skipIf(process.platform !== 'linux')('a process with little memory', { 
         ...['bench', '--model', 'recnext_m0', '--random-weights', '--engine', engine, '--batch-size', batch],
         ...['--rounds', '1', '--seconds', '0', '--warmup', '1', '--json', '--quiet'],
       );
-    const failed = bench('1024');
+    const failed = bench('512');
     expect(failed.status).toBe(1);
     expect(failed.stderr.trim().split('\n')).toHaveLength(1);
-    expect(failed.stderr).toMatch(/^error: .*a batch of 1024 images of 224×224 takes about .* are free\./);
+    expect(failed.stderr).toMatch(/^error: .*a batch of 512 images of 224×224 takes about .* are free\./);
     const fits = suggested(failed.stderr);
     expect(Number(fits)).toBeGreaterThan(8);
     const { status, stdout } = bench(fits!);

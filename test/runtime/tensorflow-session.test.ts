@@ -361,7 +361,8 @@ describe.skipIf(!hasTensorFlow)(`a session of libtensorflow${NO_TENSORFLOW}`, ()
         { interOpThreads: 1.5 },
         { device: 'tpu' as 'cpu' },
         { device: 'gpu' as const, mixedPrecision: 'bfloat16' as const },
-        { mixedPrecision: 'float16' as const, graphOptimizer: 'off' as const },
+        { mixedPrecision: 'float16' as const },
+        { mixedPrecision: 'bfloat16' as const, graphOptimizer: 'off' as const },
       ])
         await expect(session(adding, options)).rejects.toThrow(UsageError);
     });

@@ -40,8 +40,10 @@ export interface Program<R extends string = string> {
 }
 
 export interface ProgramOptions extends LowerOptions {
-  /** Result (a scalar) that must be finite for a routine to update anything. */
-  readonly guard?: string;
+  /** Results (scalars) that must all be finite for a routine to update anything, of those it has; */
+  readonly guards?: readonly string[];
+  /** but for these variables. */
+  readonly isUnguarded?: (variable: string) => boolean;
 }
 
 /** Writes graphs whose variables are TensorFlow's own: state that lives in the session. */
@@ -133,7 +135,8 @@ class RoutineWriter {
 
   write(): Routine {
     const { graph, to } = this;
-    const guard = this.options.guard === undefined ? undefined : graph.outputs.get(this.options.guard);
+    const guards = (this.options.guards ?? []).flatMap((name) => graph.outputs.get(name) ?? []);
+    const lastGuard = Math.max(-1, ...guards.map(({ node }) => node.id));
     const inPlace = new Map(
       nodesOf(graph, 'AdamW').map((node) => [node.id, this.updatedInPlace(node.inputs, node.id)]),
     );
@@ -185,7 +188,7 @@ class RoutineWriter {
           this.names.set(node.id, lower(node, inputs, to, this.options));
         }
       }
-      if (guard !== undefined && guard.node === node) this.alive = this.writeGuard(this.name(guard));
+      if (node.id === lastGuard) this.alive = this.writeGuard(guards.map((guard) => this.name(guard)));
     }
     to.scope = this.prefix;
     const update = this.writeUpdates();
@@ -219,10 +222,12 @@ class RoutineWriter {
     return slots.every((slot) => slot !== undefined) ? slots : undefined;
   }
 
-  /** A node that is dead, and whatever must come after it with it, unless the value is finite. */
-  private writeGuard(value: string): string {
-    const finite = this.to.op('IsFinite', [value]);
-    const gate = this.to.op('Switch', [value, finite]);
+  /** A node that is dead, and whatever must come after it with it, unless the values are finite. */
+  private writeGuard(values: readonly string[]): string {
+    const finite = values
+      .map((value) => this.to.op('IsFinite', [value]))
+      .reduce((all, one) => this.to.add('LogicalAnd', [all, one]));
+    const gate = this.to.op('Switch', [values[0]!, finite]);
     return this.to.op('Identity', [`${gate}:1`]);
   }
 
@@ -232,9 +237,8 @@ class RoutineWriter {
       if (this.written.has(name)) continue;
       const { handle } = this.variable(name, ref.node.outputs[ref.output]!);
       if (handle === undefined) throw new Error(`the frozen weight "${name}" is updated`);
-      const after = [this.reads.get(name), this.alive].flatMap((node) =>
-        node === undefined ? [] : [`^${node}`],
-      );
+      const alive = this.options.isUnguarded?.(name) ? undefined : this.alive;
+      const after = [this.reads.get(name), alive].flatMap((node) => (node === undefined ? [] : [`^${node}`]));
       this.applied.push(
         to.add(
           'AssignVariableOp',

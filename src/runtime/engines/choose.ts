@@ -1,6 +1,6 @@
 import { UsageError, UserError } from '../../errors.js';
 import { parseDevice } from '../device.js';
-import { opLibrary, tensorflowVersion } from '../tensorflow/index.js';
+import { checkPrecision, opLibrary, tensorflowVersion } from '../tensorflow/index.js';
 import type { EngineName, Precision } from './engine.js';
 
 /** What executes models, and where. */
@@ -49,10 +49,7 @@ export async function resolveEngine(
   const engine = await chooseEngine(wanted, purpose);
   if (amp !== undefined && engine !== 'tensorflow')
     throw new UsageError(`--amp ${amp} works with --engine tensorflow only, found ${engine}.`);
-  if (amp === 'float16' && purpose === 'training')
-    throw new UsageError(
-      '--amp float16 is for inference: training in it needs loss scaling, which is not part of this version. Use --amp bfloat16.',
-    );
+  checkPrecision(device, amp);
   if (engine !== 'tensorflow' || parseDevice(device).kind !== 'cpu') return { engine, device, threads, amp };
   const library = await opLibrary();
   return { engine, device, threads, amp, ...('path' in library && { opLibrary: library.path }) };

@@ -54,10 +54,14 @@ export class MemoryGuard {
     }
   }
 
-  /** What a batch takes that turned out to be too large, and which would fit: for whoever outlived the process that it ended. */
-  describe(shape: ImagesShape): string {
+  /**
+   * What a batch takes and which would fit, for whoever outlived the process that the batch ended; undefined where there is so much memory that it ended of
+   * something else.
+   */
+  shortage(shape: ImagesShape): string | undefined {
     if (parseDevice(this.options.device ?? 'cpu').kind === 'cpu') this.free ??= freeBytes();
-    return describeShortage(this.need(shape));
+    const need = this.need(shape);
+    return need.bytesOf(need.batch) < (need.free ?? 0) / 2 ? undefined : describeShortage(need);
   }
 
   /** Native libraries keep what they have taken once: what is free is looked up before a batch that is larger than all before. */

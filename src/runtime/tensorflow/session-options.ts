@@ -22,7 +22,7 @@ export interface SessionOptions {
   readonly interOpThreads?: number;
   /** Default: `cpu`. */
   readonly device?: 'cpu' | 'gpu' | `gpu:${number}`;
-  /** Lets TensorFlow rewrite the graph so that what gains by it computes in 16 bits. GPU: float16 only. */
+  /** Lets TensorFlow rewrite the graph so that what gains by it computes in 16 bits: float16 on a GPU, bfloat16 on a CPU. */
   readonly mixedPrecision?: 'bfloat16' | 'float16';
   /** Path of a library of operations, loaded once a process. */
   readonly opLibrary?: string;
@@ -41,18 +41,26 @@ function threads(name: string, value: number | undefined): number {
 
 const toggle = (on: boolean): number => (on ? Toggle.ON : Toggle.OFF);
 
+/**
+ * Refuses a precision that a device does not compute in. TensorFlow's rewrite to float16 for CPUs ends the process when it is given one of our models (2.21: a C++
+ * exception in the rewrite).
+ *
+ * @throws UsageError
+ */
+export function checkPrecision(device: string, precision: SessionOptions['mixedPrecision']): void {
+  const gpu = parseDevice(device).kind === 'gpu';
+  if (precision === undefined || gpu === (precision === 'float16')) return;
+  throw new UsageError(
+    gpu
+      ? '--amp bfloat16: TensorFlow rewrites graphs for GPUs to float16 only. Use --amp float16.'
+      : '--amp float16 works on GPUs only: for CPUs TensorFlow rewrites graphs to bfloat16. Use --amp bfloat16, or --device gpu.',
+  );
+}
+
 /** Which of TensorFlow's rewrites makes `precision` of float32 on a device. */
 function mixedPrecision(gpu: boolean, precision: SessionOptions['mixedPrecision']): Record<string, number> {
   if (precision === undefined) return {};
-  if (!gpu)
-    return precision === 'bfloat16'
-      ? { autoMixedPrecisionOnednnBfloat16: Toggle.ON }
-      : { autoMixedPrecisionCpu: Toggle.ON };
-  if (precision === 'bfloat16')
-    throw new UsageError(
-      '--amp bfloat16: TensorFlow rewrites graphs for GPUs to float16 only. Use --amp float16.',
-    );
-  return { autoMixedPrecision: Toggle.ON };
+  return gpu ? { autoMixedPrecision: Toggle.ON } : { autoMixedPrecisionOnednnBfloat16: Toggle.ON };
 }
 
 function graphOptions(gpu: boolean, options: SessionOptions): object {
@@ -79,6 +87,7 @@ function graphOptions(gpu: boolean, options: SessionOptions): object {
  */
 export function encodeConfig(options: SessionOptions): Uint8Array {
   const device = parseDevice(options.device ?? 'cpu');
+  checkPrecision(options.device ?? 'cpu', options.mixedPrecision);
   const gpu = device.kind === 'gpu';
   const config = {
     intraOpParallelismThreads: threads('intraOpThreads', options.intraOpThreads),

@@ -26,7 +26,6 @@ const root = protobuf.Root.fromJSON({
           remapping: 14,
           autoMixedPrecision: 23,
           commonSubgraphElimination: 24,
-          autoMixedPrecisionCpu: 29,
           autoMixedPrecisionOnednnBfloat16: 31,
         }),
         memoryOptimization: { type: 'int32', id: 4 },
