@@ -1,4 +1,5 @@
 import { UserError } from '../errors.js';
+import { FetchFailedError } from '../runtime/fetch/transfer-error.js';
 import type { Dataset } from './dataset.js';
 
 /** A sample that can't be read or decoded. */
@@ -45,7 +46,8 @@ export class BrokenSamples {
         await load(candidate);
         return candidate;
       } catch (error) {
-        if (!(error instanceof UserError)) throw error;
+        // Of a network that fails nothing follows for the sample.
+        if (!(error instanceof UserError) || error instanceof FetchFailedError) throw error;
         this.#add(candidate, error.message);
       }
     }

@@ -7,6 +7,7 @@ import { readText } from './data-file.js';
 import { fileDataset } from './file-dataset.js';
 import { byCodePoint, labelsOfNames, parseLabel } from './labels.js';
 import { PackedStrings } from './packed-strings.js';
+import { picturesOfList, type PictureStore } from './picture-store.js';
 import type { SourceContext } from './source-context.js';
 
 const PATH_COLUMNS = ['path', 'file', 'filename', 'file_name', 'filepath', 'image', 'image_path'];
@@ -27,16 +28,44 @@ interface Row {
   readonly line: number;
 }
 
-/**
- * A CSV file of pictures and labels: with a header that names them (`path,label`; a `split` column chooses), or without one, path first. A
- * label is a whole number from 0 on, or a name; names come from `classes.txt` beside the file, else in the order of their code points.
- * Paths are relative to the CSV.
- *
- * @throws UserError naming the line: columns missing, labels of both kinds, a path twice, no such picture
- */
+/** A list, and what lies beside it. */
+export interface CsvFile {
+  /** Its path or address, for messages. */
+  readonly name: string;
+  readonly text: string;
+  /** The text of `classes.txt` beside it, if there is one, and what that one is called. */
+  readonly classes: { readonly name: string; readonly text: string | undefined };
+  /** Where the pictures of these paths are. */
+  store(paths: PackedStrings): Promise<PictureStore>;
+}
+
+/** A CSV file on this machine: see {@link csvDataset}. Its pictures may have addresses instead of paths. */
 export async function openCsv(file: string, context: SourceContext): Promise<Dataset> {
   const text = await readText(file);
   if (text === undefined) throw new UserError(`${file} does not exist.`);
+  const classes = path.join(path.dirname(file), CLASS_NAMES_FILE);
+  return csvDataset(
+    {
+      name: file,
+      text,
+      classes: { name: classes, text: await readText(classes) },
+      store: (paths) => picturesOfList(path.dirname(file), paths, context.remote),
+    },
+    context,
+  );
+}
+
+/**
+ * A CSV file of pictures and labels: with a header that names them (`path,label`; a `split` column chooses), or without one, path first. A
+ * label is a whole number from 0 on, or a name; names come from `classes.txt` beside the file, else in the order of their code points.
+ * Paths are relative to the CSV, or addresses (`https://`, `s3://`, `hf://`).
+ *
+ * @throws UserError naming the line: columns missing, labels of both kinds, a path twice, no such picture
+ */
+export async function csvDataset(
+  { name: file, text, classes: beside, store }: CsvFile,
+  context: SourceContext,
+): Promise<Dataset> {
   const rows = parseRows(text, file);
   if (rows.length === 0) throw new UserError(`${file} is empty: expected a path and a label a line.`);
   const { pathAt, labelAt, splitAt, data } = columnsOf(rows, file);
@@ -51,13 +80,14 @@ export async function openCsv(file: string, context: SourceContext): Promise<Dat
         : `${file} has no pictures of the ${context.wanted} split.`,
     );
   const paths = uniquePaths(chosen, pathAt, file);
-  const classesFile = path.join(path.dirname(file), CLASS_NAMES_FILE);
-  const classText = await readText(classesFile);
-  const known = classText === undefined ? undefined : parseClassNames(classText, classesFile);
+  const known = beside.text === undefined ? undefined : parseClassNames(beside.text, beside.name);
   const texts = chosen.map(({ record, line }) => ({ text: record[labelAt]!.trim(), line }));
   const { labels, classes } = labelsOf(texts, known, file, context);
   const split = splitAt === -1 ? context.split : context.wanted;
-  return fileDataset({ root: path.dirname(file), paths, labels, classes, list: file }, { ...context, split });
+  return fileDataset(
+    { store: await store(paths), paths, labels, classes, list: file },
+    { ...context, split },
+  );
 }
 
 function parseRows(text: string, file: string): Row[] {

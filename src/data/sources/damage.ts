@@ -12,9 +12,6 @@ export class DamagedError extends UserError {
   }
 }
 
-/** A file of samples could not be fetched, for the network, the server or the disk: nothing is known of its bytes. */
-export class FetchFailedError extends UserError {}
-
 /** Adds the samples that were found before the damage to what is told of it. */
 export async function withFound<T>(names: () => readonly string[], list: () => Promise<T>): Promise<T> {
   try {

@@ -1,15 +1,13 @@
-import { access, constants, readFile } from 'node:fs/promises';
-import path from 'node:path';
 import { UserError } from '../../errors.js';
+import { FetchFailedError } from '../../runtime/fetch/transfer-error.js';
 import type { Dataset } from '../dataset.js';
-import { guarded } from './class-folders.js';
 import { checkLabel } from './labels.js';
 import type { PackedStrings } from './packed-strings.js';
+import type { PictureStore } from './picture-store.js';
 import type { SourceContext } from './source-context.js';
 
 export interface ListedFiles {
-  /** Folder that the paths are relative to. */
-  readonly root: string;
+  readonly store: PictureStore;
   readonly paths: PackedStrings;
   readonly labels: Int32Array;
   /** Names of the classes by label, where they are known. */
@@ -19,11 +17,11 @@ export interface ListedFiles {
 }
 
 /**
- * Pictures in files of their own, with labels from a list.
+ * Pictures in files of their own, with labels from a list: here, or on servers.
  * @throws UserError for no pictures, a label without a class, or where already the first picture is not there
  */
 export async function fileDataset(
-  { root, paths, labels, classes, list }: ListedFiles,
+  { store, paths, labels, classes, list }: ListedFiles,
   context: SourceContext,
 ): Promise<Dataset> {
   if (labels.length === 0) throw new UserError(`${list} lists no pictures.`);
@@ -33,13 +31,11 @@ export async function fileDataset(
     if (label < 0 || label >= limit) checkLabel(label, limit, `${list}: ${paths.at(i)}`);
     if (label > largest) largest = label;
   });
-  const file = (index: number): string => path.resolve(root, paths.at(index));
   // A list for another folder is found now, and not after an hour.
-  await guarded(file(0), () => access(file(0), constants.R_OK)).catch((error: unknown) => {
-    const reason = (error as Error).message;
-    throw new UserError(`${list}: its first picture: ${reason} Paths are relative to ${root}.`, {
-      cause: error,
-    });
+  await store.check(paths.at(0)).catch((error: unknown) => {
+    if (!(error instanceof UserError) || error instanceof FetchFailedError) throw error;
+    const relative = store.root === '' ? '' : ` Paths are relative to ${store.root}.`;
+    throw new UserError(`${list}: its first picture: ${error.message}${relative}`, { cause: error });
   });
   return {
     source: context.source,
@@ -48,7 +44,7 @@ export async function fileDataset(
     classes,
     numClasses: classes?.length ?? context.numClasses ?? largest + 1,
     label: (index) => labels[index]!,
-    name: file,
-    read: (index) => guarded(file(index), () => readFile(file(index))),
+    name: (index) => store.name(paths.at(index)),
+    read: (index) => store.read(paths.at(index)),
   };
 }

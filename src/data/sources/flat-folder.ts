@@ -6,6 +6,7 @@ import { readText } from './data-file.js';
 import { fileDataset } from './file-dataset.js';
 import { findLabels, type LabelPlace } from './find-labels.js';
 import { PackedStrings } from './packed-strings.js';
+import { localPictures } from './picture-store.js';
 import type { SourceContext } from './source-context.js';
 
 /**
@@ -25,7 +26,10 @@ export async function openFlatFolder(root: string, context: SourceContext): Prom
   const classesFile = path.join(root, CLASS_NAMES_FILE);
   const text = list.classes ? undefined : await readText(classesFile);
   const classes = list.classes ?? (text === undefined ? undefined : parseClassNames(text, classesFile));
-  return fileDataset({ root, paths: PackedStrings.of(names), labels, classes, list: list.file }, context);
+  return fileDataset(
+    { store: localPictures(root), paths: PackedStrings.of(names), labels, classes, list: list.file },
+    context,
+  );
 }
 
 function placeOf(folder: string): LabelPlace {

@@ -5,6 +5,7 @@ import type { Dataset } from '../dataset.js';
 import { readText } from './data-file.js';
 import { fileDataset } from './file-dataset.js';
 import { StringPacker } from './packed-strings.js';
+import { localPictures } from './picture-store.js';
 import type { SourceContext } from './source-context.js';
 
 const id = z.union([z.int(), z.string()]);
@@ -60,7 +61,7 @@ export async function openINaturalist(file: string, context: SourceContext): Pro
   });
   return fileDataset(
     {
-      root: path.dirname(file),
+      store: localPictures(path.dirname(file)),
       paths: paths.finish(),
       labels: Int32Array.from(values),
       classes: uniqueNames(sorted),

@@ -13,7 +13,6 @@ import { parseSource, type Kind } from './kinds.js';
 import { openFolder } from './open-folder.js';
 import { openPacked } from './open-packed.js';
 import { expandPattern, isPattern } from './patterns.js';
-import type { CacheOptions } from './remote/open-remote.js';
 import type { SourceContext } from './source-context.js';
 
 export interface OpenDatasetOptions extends Pick<FetchOptions, 'notice' | 'signal' | 'timing'> {
@@ -46,7 +45,8 @@ export const DEFAULT_CACHE_LIMIT = 50e9;
  * (`webdataset:`, `tar:`, `tfrecord:`, `tfrecord-0:`, `tfrecord-1:`, `parquet:`, `folders:`, `list:`, `csv:`, `cifar:`, `inaturalist:`).
  *
  * Shards may lie on a web server (`https://`), on the model hub (`hf://datasets/owner/repo`) or in a bucket (`s3://bucket/path`): they are
- * fetched into a cache of bounded size, the next ones ahead, or read by range where all of them would not fit.
+ * fetched into a cache of bounded size, the next ones ahead, or read by range where all of them would not fit. So may single pictures: in class folders on
+ * the hub or in a bucket, or listed by a CSV, which may name addresses itself. Each of them is a request: packed into shards they come faster.
  *
  * @throws UserError saying what was expected and found when there is nothing to open, UsageError when it must be said what is meant
  */
@@ -54,6 +54,13 @@ export async function openDataset(spec: string, options: OpenDatasetOptions = {}
   const { kind, place } = parseSource(spec);
   const notice = options.notice ?? ((): void => undefined);
   const cache = options.cacheDir ?? path.join(cacheFolder(), 'data');
+  const remote = {
+    notice: options.notice,
+    signal: options.signal,
+    timing: options.timing,
+    cacheDir: cache,
+    cacheLimit: options.cacheLimit ?? DEFAULT_CACHE_LIMIT,
+  };
   const context: SourceContext = {
     source: place,
     wanted: options.split,
@@ -61,14 +68,11 @@ export async function openDataset(spec: string, options: OpenDatasetOptions = {}
     numClasses: options.numClasses,
     notice,
     index: new IndexCache(path.join(cache, 'index'), notice),
+    remote,
     onBroken: options.onBroken ?? 'fail',
     onBrokenShard: options.onBrokenShard ?? (() => undefined),
   };
-  const dataset = await open(place, kind, context, {
-    ...options,
-    cacheDir: cache,
-    cacheLimit: options.cacheLimit ?? DEFAULT_CACHE_LIMIT,
-  });
+  const dataset = await open(place, kind, context);
   const { numClasses } = options;
   if (numClasses !== undefined && dataset.numClasses !== numClasses)
     throw new UserError(
@@ -80,16 +84,11 @@ export async function openDataset(spec: string, options: OpenDatasetOptions = {}
 const EXPECTED =
   'expected a folder of class folders, a .tar, .parquet or TFRecord file, a .csv, or a pattern of such files';
 
-async function open(
-  place: string,
-  kind: Kind | undefined,
-  context: SourceContext,
-  options: FetchOptions & CacheOptions,
-): Promise<Dataset> {
+async function open(place: string, kind: Kind | undefined, context: SourceContext): Promise<Dataset> {
   const scheme = /^([a-z][a-z0-9+.-]+):\/\//i.exec(place)?.[1];
   if (scheme !== undefined) {
     const { openRemote } = await import('./remote/open-remote.js');
-    return openRemote(scheme.toLowerCase(), place, kind, context, options);
+    return openRemote(scheme.toLowerCase(), place, kind, context);
   }
   const found = await stat(place).catch(() => undefined);
   if (found?.isDirectory()) return openFolder(place, kind, context);

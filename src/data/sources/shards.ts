@@ -1,8 +1,9 @@
 import { UserError } from '../../errors.js';
+import { FetchFailedError } from '../../runtime/fetch/transfer-error.js';
 import { WrongBytesError } from '../../runtime/fetch/transfer.js';
 import { describeBroken } from './broken-shard.js';
 import type { ByteSource } from './byte-source.js';
-import { DamagedError, FetchFailedError } from './damage.js';
+import { DamagedError } from './damage.js';
 import { withSource, type DataFile } from './data-file.js';
 import type { SampleIndex } from './sample-index.js';
 import type { SourceContext } from './source-context.js';

@@ -52,6 +52,15 @@ export class HubClient {
     return `${this.page}/resolve/${commit}/${file.split('/').map(encodeURIComponent).join('/')}`;
   }
 
+  /** A file of the revision that was not asked for yet. */
+  fileAt(path: string): Remote {
+    return {
+      url: this.addressOf(this.revision, path),
+      size: undefined,
+      refuse: (reply) => this.refusal(reply, path),
+    };
+  }
+
   private notHub(): UserError {
     return new UserError(
       `${this.address}: ${this.endpoint} does not answer as a model hub does: check HF_ENDPOINT`,

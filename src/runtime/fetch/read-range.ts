@@ -8,7 +8,7 @@ import { askFor, type Remote } from './transfer.js';
  * A part of a file on a server, asked for again where it breaks off or nothing comes.
  *
  * @param name what messages call the file
- * @throws UserError for a server that knows no ranges, a file that changed meanwhile, a network that fails for good
+ * @throws UserError for a server that knows no ranges or a file that changed meanwhile, FetchFailedError for a network that fails for good
  */
 export async function readRange(
   remote: Remote,
@@ -38,6 +38,7 @@ export async function readRange(
 /**
  * A small file, whole; undefined where the server has none.
  * @param limit bytes
+ * @throws UserError for what the server refuses, FetchFailedError for a network that fails for good
  */
 export async function readWhole(
   remote: Remote,
@@ -46,24 +47,29 @@ export async function readWhole(
   client: Client,
   options: FetchOptions,
 ): Promise<Buffer | undefined> {
-  return withRetries(options, async () => {
-    const reply = await askFor(remote, {}, client);
-    try {
-      // Buckets without the right to list them answer 403 for what they do not have.
-      if ([403, 404, 410].includes(reply.status)) return undefined;
-      if (reply.status !== 200) throw remote.refuse(reply);
-      const chunks: Uint8Array[] = [];
-      let size = 0;
-      for await (const chunk of reply.chunks()) {
-        size += chunk.length;
-        if (size > limit) throw new UserError(`${name} has more than ${limit} bytes: expected a small file.`);
-        chunks.push(chunk);
+  try {
+    return await withRetries(options, async () => {
+      const reply = await askFor(remote, {}, client);
+      try {
+        // Buckets without the right to list them answer 403 for what they do not have.
+        if ([403, 404, 410].includes(reply.status)) return undefined;
+        if (reply.status !== 200) throw remote.refuse(reply);
+        const chunks: Uint8Array[] = [];
+        let size = 0;
+        for await (const chunk of reply.chunks()) {
+          size += chunk.length;
+          if (size > limit)
+            throw new UserError(`${name} has more than ${limit} bytes: expected a small file.`);
+          chunks.push(chunk);
+        }
+        return Buffer.concat(chunks);
+      } finally {
+        await reply.discard();
       }
-      return Buffer.concat(chunks);
-    } finally {
-      await reply.discard();
-    }
-  });
+    });
+  } catch (error) {
+    throw explainTransfer(error, name, remote.url, '');
+  }
 }
 
 function checkPart(reply: Reply, remote: Remote, name: string, offset: number): void {

@@ -80,23 +80,26 @@ export async function withRetries<T>(options: FetchOptions, body: () => Promise<
   }
 }
 
+/** A file could not be fetched, for the network, the server or the disk: nothing is known of its bytes. */
+export class FetchFailedError extends UserError {}
+
 /** What a user can do about a transfer that failed for good. Anything but a TransferError passes through. */
 export function explainTransfer(error: unknown, what: string, server: string, offlineHint: string): unknown {
   if (!(error instanceof TransferError)) return error;
   const { host } = new URL(server);
   switch (error.kind) {
     case 'unreachable':
-      return new UserError(
+      return new FetchFailedError(
         `${what}: ${host} cannot be reached: ${error.message}.${proxyHint()} Without a network, download by other means and give the path${offlineHint}`,
       );
     case 'untrusted':
-      return new UserError(
+      return new FetchFailedError(
         `${what}: the connection to ${host} is refused: ${error.message}. Behind a company's proxy, set NODE_EXTRA_CA_CERTS to the file of its certificate`,
       );
     case 'busy':
     case 'transient':
     case 'changed':
-      return new UserError(
+      return new FetchFailedError(
         `${what}: fetching from ${host} failed again and again: ${error.message}. Try later: what has come is kept, and it goes on from there`,
       );
   }

@@ -45,6 +45,11 @@ export async function probe(
   };
 }
 
+/** A file that was not asked for yet. */
+export function unknownFile(url: string, where: string): Remote {
+  return { url, size: undefined, refuse: (reply) => refusal(reply, where) };
+}
+
 function refusal({ status }: Reply, where: string): UserError {
   if (status === 416) return new UserError(`${where} is an empty file`);
   if (status === 404 || status === 410)

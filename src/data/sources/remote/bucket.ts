@@ -12,6 +12,7 @@ import {
   withRetries,
 } from '../../../runtime/fetch/transfer-error.js';
 import { isPattern } from '../patterns.js';
+import type { AddressedFile } from './address.js';
 import type { Listing } from './listing.js';
 import { MAX_TEXT, type RemoteFile } from './remote-file.js';
 
@@ -38,6 +39,15 @@ export async function bucketListing(address: string, options: FetchOptions): Pro
   } catch (error) {
     throw explainTransfer(error, address, endpoint() ?? 'https://s3.amazonaws.com', '');
   }
+}
+
+/** Files of a bucket by their keys: `s3://bucket`. */
+export async function bucketFiles(
+  server: string,
+  options: FetchOptions,
+): Promise<(path: string) => AddressedFile> {
+  const bucket = new Bucket(await loadSdk(), server.slice('s3://'.length), options);
+  return (path) => bucket.fileAt(path);
 }
 
 async function loadSdk(): Promise<Sdk> {
@@ -99,35 +109,37 @@ class Bucket {
     }
   }
 
-  private file(key: string, size: number, etag: string | undefined): RemoteFile {
+  /** An object that was not asked for yet. */
+  fileAt(key: string): AddressedFile {
     const name = `s3://${this.bucket}/${key}`;
-    const client = {
-      credentials: undefined,
-      stallMs: fetchTiming(this.options).stallMs,
-      signal: this.options.signal,
-    };
-    const remoteOf = (other: string) => ({
-      url: `s3://${this.bucket}/${other}`,
-      size: undefined,
-      refuse: (reply: Reply) =>
-        new UserError(`s3://${this.bucket}/${other}: the server answers ${reply.status}.`),
-      ask: (headers: Readonly<Record<string, string>>) => this.get(other, headers),
-    });
     return {
       name,
-      remote: { ...remoteOf(key), size, etag },
+      remote: {
+        url: name,
+        size: undefined,
+        refuse: (reply: Reply) => new UserError(`${name}: the server answers ${reply.status}.`),
+        ask: (headers: Readonly<Record<string, string>>) => this.get(key, headers),
+      },
+      client: {
+        credentials: undefined,
+        stallMs: fetchTiming(this.options).stallMs,
+        signal: this.options.signal,
+      },
+    };
+  }
+
+  private file(key: string, size: number, etag: string | undefined): RemoteFile {
+    const { name, remote, client } = this.fileAt(key);
+    return {
+      name,
+      remote: { ...remote, size, etag },
       version: `${size} ${etag ?? ''}`,
       client,
       checksum: () => withRetries(this.options, () => this.md5(key)),
       beside: async (file) => {
         const other = key.slice(0, key.lastIndexOf('/') + 1) + file;
-        const bytes = await readWhole(
-          remoteOf(other),
-          `s3://${this.bucket}/${other}`,
-          MAX_TEXT,
-          client,
-          this.options,
-        );
+        const found = this.fileAt(other);
+        const bytes = await readWhole(found.remote, found.name, MAX_TEXT, client, this.options);
         return bytes?.toString('utf8');
       },
     };

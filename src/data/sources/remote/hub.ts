@@ -3,11 +3,23 @@ import type { FetchOptions } from '../../../runtime/fetch/fetch-options.js';
 import { HubClient } from '../../../runtime/fetch/hub-client.js';
 import { readWhole } from '../../../runtime/fetch/read-range.js';
 import { explainTransfer } from '../../../runtime/fetch/transfer-error.js';
+import type { AddressedFile } from './address.js';
 import type { Listing } from './listing.js';
 import { MAX_TEXT, type RemoteFile } from './remote-file.js';
 
 const ADDRESS =
   /^hf:\/\/(?:datasets\/)?([\w-][\w.-]*\/[\w-][\w.-]*)(?:@(refs\/[\w-]+\/[\w.-]+|[\w.-]+))?(?:\/(.*))?$/;
+
+/** Files of a repository by their paths: `hf://datasets/owner/repo[@revision]`. */
+export function hubFiles(server: string, options: FetchOptions): (path: string) => AddressedFile {
+  const [, repo, revision = 'main'] = ADDRESS.exec(server) ?? [];
+  if (repo === undefined)
+    throw new UsageError(
+      `"${server}" is no address of data on the hub: expected hf://datasets/owner/repo, with @revision where needed`,
+    );
+  const hub = new HubClient(repo, revision, server, options, 'dataset');
+  return (path) => ({ name: `${server}/${path}`, remote: hub.fileAt(path), client: hub.client });
+}
 
 /**
  * A data set on the model hub: `hf://datasets/owner/repo[@revision][/path]`, where the path is a file, a folder or a pattern.

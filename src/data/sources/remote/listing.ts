@@ -17,24 +17,22 @@ export interface Listing {
  * asked for.
  *
  * @param kind what the user says they are
- * @throws UserError when there are none, UsageError when a folder holds several data sets
+ * @returns undefined for a folder without any
+ * @throws UserError when there are none of the kind, UsageError when a folder holds several data sets
  */
 export function chooseFiles(
   { path, files }: Listing,
   address: string,
   kind: Kind | undefined,
   wanted: Split | undefined,
-): { readonly files: readonly RemoteFile[]; readonly split: Split | undefined } {
+): { readonly files: readonly RemoteFile[]; readonly split: Split | undefined } | undefined {
   const one = files.get(path);
   if (one !== undefined) return { files: [one], split: wanted };
   if (isPattern(path)) return { files: matching(path, files, address), split: wanted };
   const prefix = path === '' ? '' : `${path}/`;
   // Data sets of the hub have their files in `data`.
   const shards = packedIn(files, prefix) ?? packedIn(files, `${prefix}data/`);
-  if (shards === undefined)
-    throw new UserError(
-      `${address} holds no .tar, .parquet or TFRecord files: found ${[...files.keys()].slice(0, 5).join(', ') || 'nothing'}. Over the network, data are read from such files: pack them with \`recnext shards\`.`,
-    );
+  if (shards === undefined) return undefined;
   const packed = kind?.startsWith('tfrecord') ? 'tfrecord' : kind === 'webdataset' ? 'tar' : kind;
   const kinds = new Set(shards.map((file) => packedKind(file)!));
   if (packed === undefined && kinds.size > 1)

@@ -1,26 +1,20 @@
 import path from 'node:path';
-import { UserError } from '../../../errors.js';
-import type { FetchOptions } from '../../../runtime/fetch/fetch-options.js';
+import { UsageError, UserError } from '../../../errors.js';
 import { isOffline } from '../../../runtime/fetch/hub-environment.js';
-import type { Dataset, Split } from '../../dataset.js';
-import type { Kind } from '../kinds.js';
+import type { Dataset } from '../../dataset.js';
+import { packedKind, type Kind } from '../kinds.js';
 import { openPacked } from '../open-packed.js';
 import type { SourceContext } from '../source-context.js';
+import { Addresses, besideAddress } from './address.js';
+import { openListedPictures, openRemoteCsv, readText } from './listed-pictures.js';
 import { chooseFiles, type Listing } from './listing.js';
 import { withManifest } from './manifest.js';
 import { remoteDataFiles } from './remote-data-file.js';
 import type { RemoteFile } from './remote-file.js';
 import { ShardCache } from './shard-cache.js';
 
-/** Where shards that are fetched go, and how much of them. */
-export interface CacheOptions {
-  readonly cacheDir: string;
-  /** Bytes. */
-  readonly cacheLimit: number;
-}
-
 /**
- * Opens shards that lie on a server.
+ * Opens data that lie on a server: shards, pictures in class folders or with a list, a CSV.
  * @throws UserError for schemes that are not known, and for what the server or the network refuses
  */
 export async function openRemote(
@@ -28,38 +22,9 @@ export async function openRemote(
   address: string,
   kind: Kind | undefined,
   context: SourceContext,
-  options: FetchOptions & CacheOptions,
 ): Promise<Dataset> {
-  const { files: found, split } = await remoteFiles(scheme, address, kind, context.wanted, options);
-  const files = await withManifest(found);
-  const folder = path.join(options.cacheDir, 'shards');
-  const bytes = files.reduce((sum, { remote: { size } }) => sum + size, 0);
-  context.notice(
-    `${withoutSecrets(address)}: ${files.length} files, ${gigabytes(bytes)}; fetched into ${folder}, which may take ${gigabytes(options.cacheLimit)}`,
-  );
-  // Shards come in the background, many at a time: a line and a bar for each would drown everything else.
-  const { signal, timing } = options;
-  const cache = new ShardCache(folder, options.cacheLimit, { signal, timing });
   const source = withoutSecrets(address);
-  return openPacked(remoteDataFiles(files, cache, options), kind, { ...context, source, split });
-}
-
-const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(2)} GB`;
-
-/** An address for messages: what signs or authorises it is left out. */
-function withoutSecrets(address: string): string {
-  return address.replace(/\/\/[^/@]*@/, '//').replace(/[?#].*$/, '');
-}
-
-async function remoteFiles(
-  scheme: string,
-  address: string,
-  kind: Kind | undefined,
-  wanted: Split | undefined,
-  options: FetchOptions,
-): Promise<{ readonly files: readonly RemoteFile[]; readonly split: Split | undefined }> {
-  const source = withoutSecrets(address);
-  const choose = (listing: Listing) => chooseFiles(listing, source, kind, wanted);
+  const known = { ...context, source };
   if (['http', 'https', 'hf', 's3'].includes(scheme) && isOffline())
     throw new UserError(
       `${source}: nothing may be fetched (--offline, HF_HUB_OFFLINE): give a path on this machine.`,
@@ -67,20 +32,106 @@ async function remoteFiles(
   switch (scheme) {
     case 'http':
     case 'https': {
+      const whole = { ...known, split: context.wanted };
+      if (isCsv(new URL(address).pathname, kind)) return openWebCsv(address, whole);
       const { webFiles } = await import('./web.js');
-      return { files: await webFiles(address, options), split: wanted };
+      return openShards(await webFiles(address, context.remote), kind, whole);
     }
     case 'hf': {
       const { hubListing } = await import('./hub.js');
-      return choose(await hubListing(address, options));
+      return openListing(await hubListing(address, context.remote), kind, known);
     }
     case 's3': {
       const { bucketListing } = await import('./bucket.js');
-      return choose(await bucketListing(address, options));
+      return openListing(await bucketListing(address, context.remote), kind, known);
     }
     default:
       throw new UserError(
         `${source}: ${scheme}:// is not supported as a data source: expected https://, hf://, s3:// or a path.`,
       );
   }
+}
+
+/** What a server has that knows its files. */
+async function openListing(
+  listing: Listing,
+  kind: Kind | undefined,
+  context: SourceContext,
+): Promise<Dataset> {
+  const { source } = context;
+  const { path: place, files } = listing;
+  const csv = csvOf(listing, kind, source);
+  if (csv !== undefined) {
+    const split = place === '' || files.has(place) ? context.wanted : undefined;
+    return openRemoteCsv(csv, csv.beside, csv.name, { ...context, split });
+  }
+  if (kind !== 'folders' && kind !== 'list') {
+    const chosen = chooseFiles(listing, source, kind, context.wanted);
+    if (chosen !== undefined) return openShards(chosen.files, kind, { ...context, split: chosen.split });
+  }
+  const pictures = kind === undefined || kind === 'folders' || kind === 'list';
+  const dataset = pictures ? await openListedPictures(listing, source, context) : undefined;
+  if (dataset !== undefined) return dataset;
+  throw new UserError(
+    `${source} holds nothing to read: expected .tar, .parquet or TFRecord files, class folders with pictures, or a .csv; found ${[...files.keys()].slice(0, 5).join(', ') || 'nothing'}.`,
+  );
+}
+
+const isCsv = (file: string, kind: Kind | undefined): boolean =>
+  kind === 'csv' || (kind === undefined && /\.csv$/i.test(file));
+
+/** The CSV that is meant: named, or the only one of a folder that has no shards. */
+function csvOf(
+  { path: place, files }: Listing,
+  kind: Kind | undefined,
+  source: string,
+): RemoteFile | undefined {
+  const one = files.get(place);
+  if (one !== undefined) return isCsv(place, kind) ? one : undefined;
+  if (kind !== undefined && kind !== 'csv') return undefined;
+  const prefix = place === '' ? '' : `${place}/`;
+  const inside = [...files.keys()].filter(
+    (file) => file.startsWith(prefix) && !file.slice(prefix.length).includes('/'),
+  );
+  if (kind === undefined && inside.some((file) => packedKind(file) !== undefined)) return undefined;
+  const lists = inside.filter((file) => /\.csv$/i.test(file));
+  if (lists.length > 1)
+    throw new UsageError(
+      `${source} holds several lists (${lists.slice(0, 4).join(', ')}): name the one that is meant.`,
+    );
+  if (kind === 'csv' && lists.length === 0) throw new UserError(`${source} holds no .csv file.`);
+  return lists.length === 1 ? files.get(lists[0]!) : undefined;
+}
+
+async function openWebCsv(address: string, context: SourceContext): Promise<Dataset> {
+  const addresses = new Addresses(context.remote);
+  const file = await addresses.of(address);
+  const beside = async (name: string): Promise<string | undefined> =>
+    readText(await addresses.of(besideAddress(address, name)), context.remote);
+  return openRemoteCsv(file, beside, address, context);
+}
+
+async function openShards(
+  found: readonly RemoteFile[],
+  kind: Kind | undefined,
+  context: SourceContext,
+): Promise<Dataset> {
+  const { source, remote } = context;
+  const files = await withManifest(found);
+  const folder = path.join(remote.cacheDir, 'shards');
+  const bytes = files.reduce((sum, { remote: { size } }) => sum + size, 0);
+  context.notice(
+    `${source}: ${files.length} files, ${gigabytes(bytes)}; fetched into ${folder}, which may take ${gigabytes(remote.cacheLimit)}`,
+  );
+  // Shards come in the background, many at a time: a line and a bar for each would drown everything else.
+  const { signal, timing } = remote;
+  const cache = new ShardCache(folder, remote.cacheLimit, { signal, timing });
+  return openPacked(remoteDataFiles(files, cache, remote), kind, context);
+}
+
+const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(2)} GB`;
+
+/** An address for messages: what signs or authorises it is left out. */
+function withoutSecrets(address: string): string {
+  return address.replace(/\/\/[^/@]*@/, '//').replace(/[?#].*$/, '');
 }

@@ -1,9 +1,9 @@
 import { UsageError, UserError } from '../../../errors.js';
 import type { FetchOptions } from '../../../runtime/fetch/fetch-options.js';
 import { readRange } from '../../../runtime/fetch/read-range.js';
+import { FetchFailedError } from '../../../runtime/fetch/transfer-error.js';
 import { WrongBytesError } from '../../../runtime/fetch/transfer.js';
 import { checkRange, openFileSource, type ByteSource } from '../byte-source.js';
-import { FetchFailedError } from '../damage.js';
 import type { DataFile } from '../data-file.js';
 import type { RemoteFile } from './remote-file.js';
 import type { ShardCache } from './shard-cache.js';

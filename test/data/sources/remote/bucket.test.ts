@@ -1,5 +1,7 @@
 import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { createHash } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { openDataset, type OpenDatasetOptions } from '../../../../src/data/sources/open-dataset.js';
 import { hasMoto, NO_MOTO, startMoto } from '../../../helpers/moto.js';
@@ -55,6 +57,41 @@ describe.skipIf(!hasMoto)(
       for (const i of [2, 0, 1]) expect(Buffer.from(await dataset.read(i)).toString()).toBe(content(i));
     });
 
+    it('of single pictures: class folders, a list, a CSV, and a CSV on this machine', async () => {
+      for (const name of ['train/hen/b c.jpg', 'train/cat/1.jpg', 'val/cat/2.jpg', 'val/hen/.3.jpg'])
+        await put(`photos/${name}`, name);
+      const train = await open('s3://pictures/photos', { split: 'train' });
+      expect([train.length, train.classes, train.split]).toEqual([2, ['cat', 'hen'], 'train']);
+      expect(train.name(1)).toBe('s3://pictures/photos/train/hen/b c.jpg');
+      expect([train.label(1), Buffer.from(await train.read(1)).toString()]).toEqual([1, 'train/hen/b c.jpg']);
+
+      await put('flat/a.jpg', 'a');
+      await put('flat/b.jpg', 'b');
+      await put('flat/labels.txt', 'a.jpg 3\nb.jpg 1\n');
+      const flat = await open('s3://pictures/flat');
+      expect([flat.label(0), flat.label(1), flat.numClasses]).toEqual([3, 1, 4]);
+
+      await put('lists/all.csv', 'path,label\n../flat/b.jpg,bee\ns3://pictures/flat/a.jpg,ant\n');
+      for (const address of ['s3://pictures/lists/all.csv', 's3://pictures/lists']) {
+        const listed = await open(address);
+        expect([listed.classes, listed.label(0)]).toEqual([['ant', 'bee'], 1]);
+        expect(listed.name(0)).toBe('s3://pictures/flat/b.jpg');
+        for (const [i, text] of ['b', 'a'].entries())
+          expect(Buffer.from(await listed.read(i)).toString()).toBe(text);
+      }
+
+      const root = await folder();
+      await writeFile(path.join(root, 'mine.csv'), 's3://pictures/flat/a.jpg,0\nhere.jpg,1\n');
+      await writeFile(path.join(root, 'here.jpg'), 'here');
+      const mixed = await open(path.join(root, 'mine.csv'));
+      expect(Buffer.from(await mixed.read(0)).toString()).toBe('a');
+      expect(Buffer.from(await mixed.read(1)).toString()).toBe('here');
+      await writeFile(path.join(root, 'gone.csv'), 's3://pictures/flat/none.jpg,0\n');
+      await expect(open(path.join(root, 'gone.csv'))).rejects.toThrow(
+        /gone\.csv: its first picture: s3:\/\/pictures\/flat\/none\.jpg is not there/,
+      );
+    });
+
     it('has the MD5 of its objects as ETags, which is what is checked', async () => {
       const body = await tarBytes({ '1.jpg': 'x', '1.cls': '0' });
       const { ETag: etag } = await put('one.tar', body);
@@ -65,7 +102,7 @@ describe.skipIf(!hasMoto)(
     it('names what is not there', async () => {
       await expect(open('s3://no-such-bucket/a.tar')).rejects.toThrow('there is no bucket no-such-bucket');
       await expect(open('s3://pictures/none.tar')).rejects.toThrow(
-        's3://pictures/none.tar holds no .tar, .parquet or TFRecord files: found nothing',
+        's3://pictures/none.tar holds nothing to read: expected .tar, .parquet or TFRecord files, class folders with pictures, or a .csv; found nothing',
       );
       await expect(open('s3://pictures/in1k/train-{2..3}.tar')).rejects.toThrow(
         'there is no in1k/train-3.tar',

@@ -66,6 +66,34 @@ describe('a data set on the hub', () => {
     );
   });
 
+  it('of pictures in class folders, or with the metadata.csv of an imagefolder', async () => {
+    for (const name of ['cat/1.jpg', 'cat/2.png', 'dog/3.jpg'])
+      for (const split of ['train', 'test'])
+        hub.files.set(`data/${split}/${name}`, Buffer.from(`${split} ${name}`));
+    const train = await open(`hf://datasets/${REPO}/data`, { split: 'train' });
+    expect([train.length, train.classes]).toEqual([3, ['cat', 'dog']]);
+    expect([train.label(2), train.name(2)]).toEqual([1, `hf://datasets/${REPO}/data/train/dog/3.jpg`]);
+    expect(Buffer.from(await train.read(2)).toString()).toBe('train dog/3.jpg');
+    const val = await open(`folders:hf://datasets/${REPO}`, { split: 'val' });
+    expect(Buffer.from(await val.read(0)).toString()).toBe('test cat/1.jpg');
+    await expect(open(`hf://datasets/${REPO}`)).rejects.toThrow('has the splits train and val');
+
+    hub.files.set('photos/metadata.csv', Buffer.from('file_name,label\na.jpg,dog\nin/b.jpg,cat\n'));
+    hub.files.set('photos/a.jpg', Buffer.from('a'));
+    hub.files.set('photos/in/b.jpg', Buffer.from('b'));
+    const listed = await open(`hf://datasets/${REPO}/photos`);
+    expect([listed.classes, listed.label(0), Buffer.from(await listed.read(1)).toString()]).toEqual([
+      ['cat', 'dog'],
+      1,
+      'b',
+    ]);
+    hub.files.delete('photos/in/b.jpg');
+    const cacheDir = await folder();
+    await expect((await open(`hf://datasets/${REPO}/photos`, { cacheDir })).read(1)).rejects.toThrow(
+      `hf://datasets/${REPO}/photos/in/b.jpg is not there`,
+    );
+  });
+
   it('that is not there, or has nothing to read, is named', async () => {
     await expect(open('hf://nonsense')).rejects.toThrow('"hf://nonsense" is no address of data on the hub');
     await expect(open('hf://datasets/someone/else')).rejects.toThrow(
@@ -74,7 +102,7 @@ describe('a data set on the hub', () => {
     await expect(open(`hf://datasets/${REPO}@gone`)).rejects.toThrow(`${REPO} has no revision "gone"`);
     hub.files.set('README.md', Buffer.from('# pictures'));
     await expect(open(`hf://datasets/${REPO}`)).rejects.toThrow(
-      'holds no .tar, .parquet or TFRecord files: found README.md',
+      /holds nothing to read: expected .*; found README\.md/,
     );
     hub.files.set('a.tar', Buffer.from(''));
     hub.files.set('a.parquet', Buffer.from(''));

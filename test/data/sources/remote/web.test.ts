@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { readdir, rm, stat } from 'node:fs/promises';
+import { readdir, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { BrokenSamples } from '../../../../src/data/broken-samples.js';
 import { openDataset, type OpenDatasetOptions } from '../../../../src/data/sources/open-dataset.js';
 import { UsageError } from '../../../../src/errors.js';
 import { answer, FileServer, hangUpAfter, stallAfter } from '../../../helpers/file-server.js';
@@ -217,5 +218,85 @@ describe('shards on the web', () => {
       /page\.html is a file: expected/,
     );
     await expect(open('/page.html?token=secret', { cacheDir })).rejects.not.toThrow(/secret/);
+  });
+});
+
+describe('pictures on the web, listed by a CSV', () => {
+  const pictures = ['a.jpg', 'b c#.jpg', 'd.jpg'];
+
+  beforeEach(() => {
+    pictures.forEach((name, i) => server.files.set(`/in/${name}`, Buffer.from(content(i))));
+  });
+
+  it('beside it, or anywhere; each is fetched once', async () => {
+    server.files.set(
+      '/list.csv',
+      Buffer.from(`path,label\nin/a.jpg,1\nin/b c#.jpg,0\n${server.url}/in/d.jpg,1\n`),
+    );
+    server.files.set('/classes.txt', Buffer.from('cat\ndog\n'));
+    const cacheDir = await folder();
+    const dataset = await open('/list.csv', { cacheDir });
+    expect([dataset.length, dataset.classes, dataset.name(1)]).toEqual([
+      3,
+      ['cat', 'dog'],
+      `${server.url}/in/b%20c%23.jpg`,
+    ]);
+    for (const i of [2, 1, 0, 1]) expect(await read(dataset, i)).toBe(content(i));
+    server.requests.length = 0;
+    const again = await open('/list.csv', { cacheDir });
+    for (const i of [0, 1, 2]) expect(await read(again, i)).toBe(content(i));
+    expect(bodies()).toEqual(['/classes.txt', '/list.csv']);
+  });
+
+  it('named by a CSV on this machine', async () => {
+    const root = await folder();
+    const list = path.join(root, 'list.csv');
+    await writeFile(list, `${server.url}/in/a.jpg,0\n${server.url}/in/d.jpg?token=secret,1\n`);
+    const dataset = await openDataset(list, { timing, cacheDir: await folder() });
+    expect([await read(dataset, 0), await read(dataset, 1)]).toEqual([content(0), content(2)]);
+    expect(dataset.name(1)).toBe(`${server.url}/in/d.jpg`);
+  });
+
+  it('take no more room than they may, what earlier runs left goes first', async () => {
+    server.files.set('/list.csv', Buffer.from(pictures.map((name, i) => `in/${name},${i}\n`).join('')));
+    const cacheDir = await folder();
+    const size = content(0).length;
+    const kept = async (): Promise<number> => {
+      const names = await readdir(path.join(cacheDir, 'pictures'), { recursive: true });
+      const infos = await Promise.all(names.map((name) => stat(path.join(cacheDir, 'pictures', name))));
+      return infos.filter((info) => info.isFile()).length;
+    };
+    const cacheLimit = 2 * size + 10;
+    const first = await open('/list.csv', { cacheDir, cacheLimit });
+    for (const i of [0, 1, 2, 2]) expect(await read(first, i)).toBe(content(i));
+    expect(await kept()).toBe(2);
+    server.requests.length = 0;
+    expect([await read(first, 0), await read(first, 1)]).toEqual([content(0), content(1)]);
+    expect(bodies()).toEqual([]);
+    const second = await open('/list.csv', { cacheDir, cacheLimit });
+    expect(await read(second, 2)).toBe(content(2));
+    server.requests.length = 0;
+    expect(await read(second, 2)).toBe(content(2));
+    expect(bodies()).toEqual([]);
+  });
+
+  it('one that is not there is a broken sample, a server that stalls is not', async () => {
+    server.files.set('/list.csv', Buffer.from('in/a.jpg,0\nin/none.jpg,1\nin/d.jpg,1\n'));
+    const dataset = await open('/list.csv', { cacheDir: await folder() });
+    const broken: string[] = [];
+    const samples = new BrokenSamples(dataset, ({ reason }) => broken.push(reason));
+    const load = async (index: number): Promise<void> => void (await dataset.read(index));
+    expect(await samples.firstGood(1, load)).toBe(2);
+    expect(broken).toEqual([`${server.url}/in/none.jpg is not there: the server has no such file.`]);
+    server.faults.push(...Array.from({ length: 9 }, () => stallAfter(10)));
+    const fresh = await open('/list.csv', { cacheDir: await folder() }).catch((error: unknown) => error);
+    expect(fresh).toMatchObject({ message: expect.stringMatching(/failed again and again/) as string });
+    server.faults.length = 0;
+    const third = await open('/list.csv', { cacheDir: await folder() });
+    server.faults.push(...Array.from({ length: 9 }, () => stallAfter(10)));
+    await expect(
+      new BrokenSamples(third).firstGood(2, async (index) => void (await third.read(index))),
+    ).rejects.toThrow(/in\/d\.jpg: fetching from .* failed again and again/);
+    server.faults.length = 0;
   });
 });
