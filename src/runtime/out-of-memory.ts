@@ -47,13 +47,12 @@ export function describeShortage(need: MemoryNeed): string {
   const { batch, height, width, bytesOf, free } = need;
   const takes = `a batch of ${batch} images of ${width}×${height} takes about ${gigabytes(bytesOf(batch))}`;
   if (free === undefined) return `${takes}, more than the device has. Halve --batch-size.`;
-  const fits = fittingBatch(need);
-  const free_ = `${gigabytes(free)} are free`;
-  if (fits >= batch)
-    return `${takes}, ${free_} (other programs may have had them). Try a smaller --batch-size.`;
+  // What failed was too large, even if by the estimate it was not: other programs had the memory meanwhile, or it was scattered.
+  const estimated = fittingBatch(need);
+  const fits = estimated < batch ? estimated : even(Math.floor(batch / 2));
   return fits === 0
-    ? `${takes}, ${free_}. Not even one image fits: choose a smaller --model or --input-size.`
-    : `${takes}, ${free_}. --batch-size ${fits} would fit.`;
+    ? `${takes}, ${gigabytes(free)} are free. Not even one image fits: choose a smaller --model or --input-size.`
+    : `${takes}, ${gigabytes(free)} are free. --batch-size ${fits} would fit.`;
 }
 
 /** The largest batch that fits; an even one, as mixing images in pairs wants it, where there is a choice. 0: none. */

@@ -145,26 +145,16 @@ describe.skipIf(process.platform !== 'linux')('a process with little memory', { 
   });
 
   it.skipIf(!hasTensorFlow)(`says of a training step which batch would fit${NO_TENSORFLOW}`, () => {
-    const train = (batch: string) =>
-      limited(
-        4_500_000,
-        ...[
-          'train',
-          '--model',
-          'recnext_m0',
-          '--data',
-          fileURLToPath(new URL('../../data/digits', import.meta.url)),
-        ],
-        ...['--batch-size', batch, '--workers', '0', '--aa', 'none', '--dry-run', '--json'],
-      );
-    const failed = train('256');
-    // Before the step, which the native library may not outlive; and after it, where it does.
-    expect(failed.stderr).toMatch(/^warning: memory may not be enough.*a batch of 256 images of 224×224/m);
-    expect(failed.status).not.toBe(0);
-    if (failed.signal === null && failed.status === 1)
-      expect(failed.stderr).toMatch(/^error: out of memory: /m);
-    const fits = suggested(failed.stderr);
-    expect(Number(fits)).toBeGreaterThan(8);
-    expect(train(fits!).status).toBe(0);
+    const failed = limited(
+      5_000_000,
+      ...['bench', '--mode', 'train', '--model', 'recnext_m0', '--random-weights', '--engine', 'tensorflow'],
+      ...['--batch-size', '256', '--rounds', '1', '--seconds', '0', '--warmup', '1', '--json'],
+    );
+    // Before the step, which the native library may not outlive; and after it.
+    expect(failed.stderr).toMatch(/^memory may not be enough.*a batch of 256 images of 224×224/m);
+    expect(failed.stderr).toMatch(/^error: .*a batch of 256 images of 224×224 takes about/m);
+    expect(failed.status).toBe(1);
+    expect(Number(suggested(failed.stderr))).toBeGreaterThan(8);
+    expect(Number(suggested(failed.stderr))).toBeLessThan(100);
   });
 });
