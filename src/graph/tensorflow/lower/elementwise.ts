@@ -1,4 +1,4 @@
-import { typeOf, type GraphNode } from '../../graph.js';
+import { typeOf, type GraphNode, type Ref } from '../../graph.js';
 import { BINARY, COMPARISON, UNARY, type Op } from '../../ops.js';
 import type { NodeBuilder } from '../node-builder.js';
 import { FLOAT } from '../node-def.js';
@@ -25,6 +25,10 @@ const direct = Object.fromEntries(
 
 export const elementwise: LowerTable<Elementwise> = {
   ...direct,
+  Add: (node, inputs, to, options) =>
+    node.inputs.some(isBiasedDepthwise) && !options.nativeOps
+      ? [addAsRows(node, inputs, to)]
+      : same(node, inputs, to, options),
   Equal: compare,
   NotEqual: compare,
   LogicalAnd: (_, inputs, to) => [to.add('LogicalAnd', inputs)],
@@ -39,6 +43,20 @@ export const elementwise: LowerTable<Elementwise> = {
   /** dy where y > 0, else dy (y + 1). */
   EluGrad: (_, inputs, to) => [to.op('EluGrad', inputs)],
 };
+
+/**
+ * TensorFlow's optimizer (2.21) takes a depthwise convolution, its bias and an addition for one operation, for which it has none: it writes a node without an
+ * operation, gives up, and fuses nothing in the whole graph. As rows of channels it does not recognise the addition.
+ */
+function isBiasedDepthwise({ node }: Ref): boolean {
+  return node.op === 'Conv2d' && node.inputs.length === 3 && node.attrs.groups > 1;
+}
+
+function addAsRows(node: GraphNode, inputs: readonly string[], to: NodeBuilder): string {
+  const [, ...image] = node.outputs[0]!.shape;
+  const rows = inputs.map((input) => to.reshape(input, [-1, image.at(-1)!]));
+  return to.reshape(to.op('AddV2', rows), [-1, ...image]);
+}
 
 function compare(
   { op, inputs: refs }: Extract<GraphNode, { op: 'Equal' | 'NotEqual' }>,
