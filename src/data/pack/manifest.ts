@@ -10,6 +10,8 @@ const shardSchema = z.strictObject({
   bytes: whole,
   samples: whole,
   sha256: z.string(),
+  /** SHA-256 of the list of its pictures, `<file>.index`. Shards of earlier versions have none. */
+  index: z.string().optional(),
   /** Samples of the source, in the order of packing, that were taken or passed over up to the end of this shard. */
   until: whole,
   /** Names of those among them that were passed over because they can't be read. */

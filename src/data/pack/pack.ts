@@ -7,6 +7,7 @@ import type { BrokenSample } from '../broken-samples.js';
 import type { Dataset } from '../dataset.js';
 import { permutation, RandomStream } from '../random.js';
 import { CLASS_NAMES_FILE } from '../sources/class-names.js';
+import { INDEX_SUFFIX } from '../sources/tar-index-file.js';
 import { inOrder } from './in-order.js';
 import { readManifest, requireSameSettings, writeManifest, type Manifest } from './manifest.js';
 import { sampleFile, type SampleFile, type SampleFileOptions } from './sample-file.js';
@@ -193,7 +194,9 @@ async function keepWholeShards(
       `${names.manifest}: ${leftOut.length} samples were left out of these shards, ${leftOut[0]!} first: use --on-error skip again, or another --out.`,
     );
   for (const shard of earlier.shards) {
-    if (!(await hasBytes(path.join(names.folder, shard.file), shard.bytes, shard.sha256))) break;
+    const file = path.join(names.folder, shard.file);
+    if (!(await hasBytes(file, shard.bytes, shard.sha256))) break;
+    if (shard.index !== undefined && !(await hasBytes(file + INDEX_SUFFIX, undefined, shard.index))) break;
     manifest.shards.push(shard);
   }
   return manifest.shards.length;

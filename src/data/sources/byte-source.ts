@@ -10,6 +10,8 @@ export interface ByteSource {
   /** Its name in messages. */
   readonly file: string;
   readonly size: number;
+  /** How many bytes at a time headers are best read in; undefined: it does not matter much. */
+  readonly chunk?: number;
   /**
    * Exactly `length` bytes from `offset` on.
    * @throws UserError when the source ends before.
@@ -69,6 +71,7 @@ export function slice(source: ByteSource, file: string, start: number, size: num
   return {
     file,
     size,
+    chunk: source.chunk,
     read(offset, length) {
       checkRange({ file, size }, offset, length);
       return source.read(start + offset, length);

@@ -4,6 +4,9 @@ import { UserError } from '../../errors.js';
 import { openFileSource, type ByteSource } from './byte-source.js';
 import { readError } from './io-error.js';
 
+/** How a file will be read: sample by sample in any order; from end to end, or by the headers of a tar, to list what is in it. */
+export type FileUse = 'samples' | 'whole' | 'headers';
+
 /** A file that samples are read from: on a disk, on the web, in a bucket. */
 export interface DataFile {
   /** Path or address, for messages: without what signs or authorises it. */
@@ -12,13 +15,12 @@ export interface DataFile {
   /** Another one when the bytes may be others: size and time of a file on disk, ETag or checksum elsewhere. */
   readonly version: string;
   readonly isRemote: boolean;
-  /**
-   * Opens it for reading by position. Whoever opens it closes it.
-   * @param whole it will be read from end to end: one from a server is fetched first
-   */
-  open(whole?: boolean): Promise<ByteSource>;
+  /** Opens it for reading by position. Whoever opens it closes it. */
+  open(use?: FileUse): Promise<ByteSource>;
   /** The text of a small file beside it; undefined where there is none. */
   beside(name: string): Promise<string | undefined>;
+  /** What is in it, where whoever packed it has written that down beside it, and the bytes are those. */
+  published?(): Promise<string | undefined>;
   /** After bytes turned out to be damaged: whether they will be fetched again by the next `open`. Of files of the user's own, never. */
   renew(): Promise<boolean>;
 }
@@ -61,9 +63,9 @@ export async function readText(file: string): Promise<string | undefined> {
 export async function withSource<T>(
   file: DataFile,
   use: (source: ByteSource) => Promise<T>,
-  whole?: boolean,
+  how?: FileUse,
 ): Promise<T> {
-  const source = await file.open(whole);
+  const source = await file.open(how);
   try {
     return await use(source);
   } finally {

@@ -2,9 +2,8 @@ import { UserError } from '../../errors.js';
 import { FetchFailedError } from '../../runtime/fetch/transfer-error.js';
 import { WrongBytesError } from '../../runtime/fetch/transfer.js';
 import { describeBroken } from './broken-shard.js';
-import type { ByteSource } from './byte-source.js';
 import { DamagedError } from './damage.js';
-import { withSource, type DataFile } from './data-file.js';
+import type { DataFile } from './data-file.js';
 import type { SampleIndex } from './sample-index.js';
 import type { SourceContext } from './source-context.js';
 
@@ -83,11 +82,10 @@ export async function indexShards(
   shards: readonly DataFile[],
   reading: string,
   context: SourceContext,
-  list: (source: ByteSource, file: DataFile) => Promise<SampleIndex>,
+  list: (file: DataFile) => Promise<SampleIndex>,
 ): Promise<{ files: readonly DataFile[]; indexes: readonly SampleIndex[] }> {
-  const whole = true;
   const { files, results } = await wholeShards(shards, context, (file) =>
-    context.index.of(file, reading, () => withSource(file, (source) => list(source, file), whole)),
+    context.index.of(file, reading, () => list(file)),
   );
   return { files, indexes: results };
 }

@@ -8,7 +8,8 @@ export interface TarEntry {
   readonly size: number;
 }
 
-const BLOCK = 512;
+/** What a tar is made of, bytes. */
+export const BLOCK = 512;
 const CHUNK = 16_384;
 /** Long names and attributes are a few hundred bytes; more is an attack or damage. */
 const MAX_ATTRIBUTES = 1 << 20;
@@ -63,6 +64,19 @@ export async function indexTar(
   }
 }
 
+/**
+ * Where the entry behind this one begins, going into tars inside the tar; undefined where the block is no header.
+ * @param position of the block in the tar
+ */
+export function nextEntry(block: Buffer, position: number): number | undefined {
+  if (block.toString('latin1', 257, 262) !== 'ustar') return undefined;
+  const { sum, stored } = checkSums(block);
+  const size = parseNumber(block.subarray(124, 136));
+  if (sum !== stored || !(size >= 0)) return undefined;
+  const isTar = /\.tar$/i.test(shortName(block));
+  return position + BLOCK + (isTar ? 0 : Math.ceil(size / BLOCK) * BLOCK);
+}
+
 /** Reads a few kilobytes at a time: in shards of small files one read covers many headers. */
 class ChunkReader {
   #chunk: Buffer = Buffer.alloc(0);
@@ -73,17 +87,23 @@ class ChunkReader {
   async read(offset: number, length: number): Promise<Buffer> {
     if (offset < this.#start || offset + length > this.#start + this.#chunk.length) {
       const available = this.source.size - offset;
-      this.#chunk = await this.source.read(offset, Math.max(length, Math.min(CHUNK, available)));
+      const { chunk = CHUNK } = this.source;
+      this.#chunk = await this.source.read(offset, Math.max(length, Math.min(chunk, available)));
       this.#start = offset;
     }
     return this.#chunk.subarray(offset - this.#start, offset - this.#start + length);
   }
 }
 
-function checkSum(header: Buffer, position: number, file: string): void {
+/** The checksum of a header, and what it says that is. */
+function checkSums(header: Buffer): { sum: number; stored: number } {
   let sum = 8 * 32; // the field itself counts as spaces
   for (let i = 0; i < BLOCK; i++) if (i < 148 || i >= 156) sum += header[i]!;
-  const stored = parseNumber(header.subarray(148, 156));
+  return { sum, stored: parseNumber(header.subarray(148, 156)) };
+}
+
+function checkSum(header: Buffer, position: number, file: string): void {
+  const { sum, stored } = checkSums(header);
   if (sum !== stored)
     throw new DamagedError(
       position === 0

@@ -11,6 +11,7 @@ import { PackedStrings } from './packed-strings.js';
 import { Parts, UNLABELLED, type SampleIndex } from './sample-index.js';
 import { indexShards } from './shards.js';
 import type { SourceContext } from './source-context.js';
+import { parseTarIndex } from './tar-index-file.js';
 import { listPictures, type TarReading } from './tar-pictures.js';
 
 /** Compressed shards are unpacked into memory, all together up to this size. */
@@ -41,9 +42,11 @@ export async function openTars(
   reading: TarReading,
   context: SourceContext,
 ): Promise<Dataset> {
-  const shards = await indexShards(unpacked(files), `tar ${reading}`, context, (source, { name }) =>
-    listPictures(source, name, reading),
-  );
+  const shards = await indexShards(unpacked(files), `tar ${reading}`, context, async (file) => {
+    const text = reading === 'pictures' ? undefined : await file.published?.();
+    const published = text === undefined ? undefined : parseTarIndex(text, file.size);
+    return published ?? withSource(file, (source) => listPictures(source, file.name, reading), 'headers');
+  });
   const plain = shards.indexes.findIndex(({ labels }) => labels[0] === UNLABELLED);
   const labelled = shards.indexes.findIndex(({ labels }) => labels[0] !== UNLABELLED);
   if (plain === -1) return openLabelled(shards, context);

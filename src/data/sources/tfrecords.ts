@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { UsageError, UserError } from '../../errors.js';
 import type { Dataset } from '../dataset.js';
+import type { ByteSource } from './byte-source.js';
 import { parseClassNames } from './class-names.js';
 import { withFound } from './damage.js';
 import { withSource, type DataFile } from './data-file.js';
@@ -31,7 +32,7 @@ export async function openTfRecords(
   first: FirstLabel,
   context: SourceContext,
 ): Promise<Dataset> {
-  const shards = await indexShards(files, 'tfrecord', context, async (source, { name }) => {
+  const list = async (source: ByteSource, name: string): Promise<SampleIndex> => {
     const samples = new SampleIndexBuilder();
     const visit = (record: Buffer, offset: number): void => {
       const picture = parseExample(record, `${name}@${offset}`);
@@ -48,7 +49,10 @@ export async function openTfRecords(
     );
     if (samples.length === 0) throw new UserError(`${name} holds no records.`);
     return samples.finish();
-  });
+  };
+  const shards = await indexShards(files, 'tfrecord', context, (file) =>
+    withSource(file, (source) => list(source, file.name), 'whole'),
+  );
   const text = await shards.files[0]!.beside(LABEL_NAMES);
   const named = text === undefined ? undefined : parseClassNames(text, LABEL_NAMES);
   const { labels, isImageNet, largest } = unpackLabels(

@@ -15,6 +15,8 @@ export interface Remote {
   /** Its validator, where replies carry the same one: a file that changes on the way is noticed. */
   readonly etag?: string;
   readonly lastModified?: string;
+  /** False where the server sends whole files only. */
+  readonly ranges?: boolean;
   /** What is wrong with the request, for a reply that is no file. */
   refuse(reply: Reply): Error;
   /** How it is asked for, where that is not by HTTP alone. */

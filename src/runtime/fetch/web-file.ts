@@ -41,6 +41,7 @@ export async function probe(
     size: encoded || !Number.isSafeInteger(size) ? undefined : size,
     etag: found.get('etag') ?? undefined,
     lastModified: found.get('last-modified') ?? undefined,
+    ranges: status === 206,
     refuse,
   };
 }

@@ -101,7 +101,7 @@ describe('packing', () => {
       expect(samples).toBeLessThanOrEqual(6);
     }
     expect(Object.keys(found)).toEqual(
-      ['train.manifest.json', ...manifest.shards.map(({ file }) => file)].sort(),
+      ['train.manifest.json', ...manifest.shards.flatMap(({ file }) => [file, `${file}.index`])].sort(),
     );
     expect(manifest.shards.length).toBeGreaterThan(5);
     expect((await open(result.data)).length).toBe(30);

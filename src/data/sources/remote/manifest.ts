@@ -1,12 +1,18 @@
 import { z } from 'zod';
 import { UserError } from '../../../errors.js';
 import { manifestOf } from '../broken-shard.js';
+import { INDEX_SUFFIX, sha256Of } from '../tar-index-file.js';
 import type { RemoteFile } from './remote-file.js';
 
 /** The part of the manifest that `recnext shards` writes which says what the bytes must be. */
 const schema = z.object({
   shards: z.array(
-    z.object({ file: z.string(), bytes: z.int().min(0), sha256: z.string().regex(/^[0-9a-f]{64}$/) }),
+    z.object({
+      file: z.string(),
+      bytes: z.int().min(0),
+      sha256: z.string().regex(/^[0-9a-f]{64}$/),
+      index: z.string().optional(),
+    }),
   ),
 });
 
@@ -32,8 +38,18 @@ export async function withManifest(files: readonly RemoteFile[]): Promise<readon
       ...file,
       remote: { ...file.remote, checksum: { kind: 'sha256' as const, hex: said.sha256 } },
       checksum: undefined,
+      published: () => publishedIndex(file, said),
     };
   });
+}
+
+/** The list of a shard's pictures, if it is the one that the manifest means. */
+async function publishedIndex(
+  file: RemoteFile,
+  { file: base, index }: { file: string; index?: string },
+): Promise<string | undefined> {
+  const text = index === undefined ? undefined : await file.beside(base + INDEX_SUFFIX);
+  return text !== undefined && sha256Of(text) === index ? text : undefined;
 }
 
 function parse(text: string, where: string): z.infer<typeof schema>['shards'] {

@@ -9,6 +9,8 @@ export interface RemoteFile {
   /** Another one when the bytes may be others. */
   readonly version: string;
   readonly client: Client;
+  /** The list of what is in it, where there is one that belongs to these bytes. */
+  published?(): Promise<string | undefined>;
   /** What its bytes must hash to, where that must be asked for. */
   checksum?(): Promise<Remote['checksum']>;
   /** A small file beside it; undefined where there is none. */
