@@ -102,9 +102,9 @@ function compare(seed, digits, rest, pretrained) {
     tuned,
   );
   const config = parse(readFileSync(join(tuned, 'config.yaml'), 'utf8'));
-  for (const key of ['finetune', 'output-dir']) delete config[key];
+  const recipeOnly = Object.entries(config).filter(([key]) => !['finetune', 'output-dir'].includes(key));
   const file = join(folder, `scratch-${seed}.yaml`);
-  writeFileSync(file, stringify({ ...config, ...FROM_NOTHING }));
+  writeFileSync(file, stringify({ ...Object.fromEntries(recipeOnly), ...FROM_NOTHING }));
   const scratch = join(folder, `scratch-${seed}`);
   recnext('train', '--config', file, '-o', scratch);
   return {
