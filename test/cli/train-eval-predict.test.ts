@@ -169,7 +169,6 @@ describeBackends(['node'], 'train, eval and predict', (backend) => {
     ['a resume of nothing', () => ['train', '--resume', data], 1, /no run to resume/],
     ['a teacher without weights', () => ['train', '--model', 'recnext_m0', '--data', data, '--teacher-model', 'recnext_m1'], 2, /needs its weights: give them with --teacher-path/],
     ['a misspelt option', () => ['train', '--learning-rat', 3], 2, /unknown option '--learning-rat'/],
-    ['a precision that processors do not compute in', () => ['eval', '--data', data, '--weights', teacher, '--amp', 'float16'], 2, /--amp float16 works on GPUs only.*Use --amp bfloat16/],
     ['16 bits without a compiled graph', () => ['eval', '--data', data, '--weights', teacher, '--engine', 'eager', '--amp', 'bfloat16'], 2, /--amp bfloat16 works with --engine tensorflow only, found eager/],
     ['an engine that does not train', () => ['train', '--model', 'recnext_m0', '--data', data, '--engine', 'onnx'], 2, /--engine onnx runs models, it does not train them/],
   ])('refuses %s', async (_title, args, code, message) => {
