@@ -86,11 +86,8 @@ struct ForwardKernel {
     const Matrix matrix(x.shape);
     const int64_t channels = matrix.channels;
     if (!CheckChannels(context, scale, channels, "scale") || !CheckChannels(context, offset, channels, "offset")) return;
-    const bool adds = context.inputs() > 3;
-    const Context::Input addend = adds ? context.Get(3) : Context::Input{};
-    if (adds && !context.Check(addend.shape == x.shape,
-                               "addend: expected " + Text(x.shape) + ", found " + Text(addend.shape)))
-      return;
+    const Context::Input addend = context.Addend(3, x.shape);
+    const bool adds = addend.data != nullptr;
     float* const y = adds ? context.OutputInPlaceOf({3}, 0, x.shape) : context.Output(0, x.shape);
     float* const mean = context.Output(1, {channels});
     float* const variance = context.Output(2, {channels});

@@ -231,11 +231,8 @@ struct InputGradKernel {
     shape.height = height;
     shape.width = width;
     if (!context.Check(dy.shape == shape.y(), "dy: expected " + Text(shape.y()) + ", found " + Text(dy.shape))) return;
-    const bool adds = context.inputs() > 2;
-    const Context::Input addend = adds ? context.Get(2) : Context::Input{};
-    if (adds && !context.Check(addend.shape == shape.x(),
-                               "addend: expected " + Text(shape.x()) + ", found " + Text(addend.shape)))
-      return;
+    const Context::Input addend = context.Addend(2, shape.x());
+    const bool adds = addend.data != nullptr;
     float* const dx = adds ? context.OutputInPlaceOf({2}, 0, shape.x()) : context.Output(0, shape.x());
     if (!context.ok()) return;
     const std::vector<float> packed = PackFilters(filter.data, shape);

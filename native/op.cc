@@ -37,6 +37,13 @@ Context::Input Context::Get(int index) {
   return input;
 }
 
+Context::Input Context::Addend(int index, const std::vector<int64_t>& shape) {
+  if (TF_NumInputs(context_) <= index) return Input{};
+  Input addend = Get(index);
+  return Check(addend.shape == shape, "addend: expected " + Text(shape) + ", found " + Text(addend.shape)) ? addend
+                                                                                                         : Input{};
+}
+
 float* Context::Output(int index, const std::vector<int64_t>& shape) { return OutputInPlaceOf({}, index, shape); }
 
 float* Context::OutputInPlaceOf(std::initializer_list<int> inputs, int index, const std::vector<int64_t>& shape) {

@@ -45,7 +45,8 @@ class Context {
     int rank() const { return static_cast<int>(shape.size()); }
   };
   Input Get(int index);
-  int inputs() const { return TF_NumInputs(context_); }
+  /** An input that a node may go without: the one at `index`, which must have this shape, or one without data. */
+  Input Addend(int index, const std::vector<int64_t>& shape);
   /** Memory of a new output; `shape` of unknown content. nullptr after a failure. */
   float* Output(int index, const std::vector<int64_t>& shape);
   /** The same, in the memory of an input of this shape that nobody else needs, where there is one. */

@@ -62,10 +62,8 @@ struct ResizeKernel {
     const Context::Input x = context.Get(0);
     if (!context.ok() || !CheckImages(context, x, "x")) return;
     const std::vector<int64_t> shape{x.shape[0], to.height, to.width, x.shape[3]};
-    const bool adds = context.inputs() > 1;
-    const Context::Input addend = adds ? context.Get(1) : Context::Input{};
-    if (adds && !context.Check(addend.shape == shape, "addend: expected " + Text(shape) + ", found " + Text(addend.shape)))
-      return;
+    const Context::Input addend = context.Addend(1, shape);
+    const bool adds = addend.data != nullptr;
     float* const y = adds ? context.OutputInPlaceOf({1}, 0, shape) : context.Output(0, shape);
     if (!context.ok()) return;
     const Line rows(x.shape[1], to.height, to.nearest), columns(x.shape[2], to.width, to.nearest);
