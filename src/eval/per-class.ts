@@ -1,9 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import sharp from 'sharp';
 import { z } from 'zod';
 import { decodeImage, type Dataset } from '../data/index.js';
 import { UserError } from '../errors.js';
-import { writeFileAtomic } from '../runtime/files.js';
+import { readTextIfThere, writeFileAtomic } from '../runtime/files.js';
 import type { Confusion, Mistake } from './confusion.js';
 
 /** The file of a run folder with the results by class of its best weights. */
@@ -118,13 +117,8 @@ export async function writePerClass(path: string, perClass: PerClass): Promise<v
 
 /** Reads what `writePerClass` wrote; undefined where there is no file. Throws UserError on anything else. */
 export async function readPerClass(path: string): Promise<PerClass | undefined> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new UserError(`${path}: cannot be read (${(error as Error).message}).`, { cause: error });
-  }
+  const text = await readTextIfThere(path);
+  if (text === undefined) return undefined;
   try {
     const perClass = perClassSchema.parse(JSON.parse(text));
     const classes = perClass.classes.length;

@@ -33,7 +33,7 @@ export function clipGradients(
 }
 
 /** Adaptive clipping; a unit is one output channel or feature, a vector is one unit. */
-export function clipUnits(
+function clipUnits(
   gradient: tf.Tensor,
   parameter: tf.Tensor,
   spec: ParameterSpec,

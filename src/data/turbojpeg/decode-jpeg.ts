@@ -25,8 +25,8 @@ export function decodeJpegNow(
   if (library === undefined || !isOrdinary(bytes)) return undefined;
   const handle = library.initDecompress();
   try {
-    const size = ordinarySize(library, handle, bytes);
-    if (size === undefined || size.width * size.height > maxPixels) return undefined;
+    const size = ordinarySize(library, handle, bytes, maxPixels);
+    if (size === undefined) return undefined;
     const data = memory(size.width * size.height * 3);
     const status = library.decompress(handle, bytes, bytes.length, data, ...parameters(size));
     return status === 0 ? { ...size, data } : undefined;
@@ -49,8 +49,8 @@ export async function decodeJpeg(bytes: Uint8Array, maxPixels: number): Promise<
   // A new one for each file: one used before keeps the tables of the last file, and after an error isn't usable.
   const handle = library.initDecompress();
   try {
-    const size = ordinarySize(library, handle, bytes);
-    if (size === undefined || size.width * size.height > maxPixels) return undefined;
+    const size = ordinarySize(library, handle, bytes, maxPixels);
+    if (size === undefined) return undefined;
     const data = new Uint8Array(size.width * size.height * 3);
     const status = await decompress(library, handle, bytes, data, size);
     return status === 0 ? { ...size, data } : undefined;
@@ -64,14 +64,20 @@ interface Size {
   readonly height: number;
 }
 
-function ordinarySize(library: TurboJpeg, handle: unknown, bytes: Uint8Array): Size | undefined {
+function ordinarySize(
+  library: TurboJpeg,
+  handle: unknown,
+  bytes: Uint8Array,
+  maxPixels: number,
+): Size | undefined {
   const width: [number] = [0];
   const height: [number] = [0];
   const subsampling: [number] = [-1];
   const colourspace: [number] = [-1];
   const status = library.header(handle, bytes, bytes.length, width, height, subsampling, colourspace);
   const ordinary = SUBSAMPLINGS.has(subsampling[0]) && COLOURSPACES.has(colourspace[0]);
-  return status === 0 && ordinary ? { width: width[0], height: height[0] } : undefined;
+  const fits = width[0] * height[0] <= maxPixels;
+  return status === 0 && ordinary && fits ? { width: width[0], height: height[0] } : undefined;
 }
 
 /** What the library wants to know beside the memory. */

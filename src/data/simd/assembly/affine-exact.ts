@@ -1,9 +1,5 @@
 // Single values of Pillow's affine transforms, in double precision, operation by operation.
-import { pixelAt } from './lanes';
-
-function clamp(position: i32, size: i32): i32 {
-  return min(max(position, 0), size - 1);
-}
+import { clamp, pixelAt } from './lanes';
 
 function upperHalf(lanes: v128): v128 {
   return v128.shuffle<u64>(lanes, lanes, 1, 1);

@@ -1,13 +1,9 @@
 // One box blur of Pillow's three (../../augment/blur.ts): boxes of 2 `whole` + 1 pixels of `weight`, and one of `edge` on either side; edges repeated;
 // 24 bits behind the point, sums below 2^32.
-import { pixelAt } from './lanes';
+import { clamp, pixelAt } from './lanes';
 
 const PRECISION: i32 = 24;
 const HALF: i32 = 1 << (PRECISION - 1);
-
-function clamp(position: i32, size: i32): i32 {
-  return min(max(position, 0), size - 1);
-}
 
 function blurred(sum: v128, edges: v128, weight: v128, edge: v128): v128 {
   const total = i32x4.add(i32x4.mul(sum, weight), i32x4.mul(edges, edge));

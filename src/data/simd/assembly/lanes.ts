@@ -24,6 +24,11 @@ export function weighted(first: v128, second: v128, l01: v128, l23: v128, u01: v
 /** 2^23: added to a whole number below it, the number stands in the lowest bits of the float. */
 const MAGIC: f32 = 8388608;
 
+/** The nearest position inside of `size`. */
+export function clamp(position: i32, size: i32): i32 {
+  return min(max(position, 0), size - 1);
+}
+
 /** The three bytes at `address` in 32-bit lanes; the fourth is of no meaning. */
 export function pixelAt(address: usize): v128 {
   return i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(address)));

@@ -1,8 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../../../errors.js';
-import { writeFileAtomic } from '../../../runtime/files.js';
+import { readTextIfThere, writeFileAtomic } from '../../../runtime/files.js';
 
 /** What a cache was made of, by the names of the options that change it. */
 export type CacheIdentity = Readonly<Record<string, string>>;
@@ -27,13 +26,8 @@ export async function writeManifest(folder: string, made: CacheIdentity): Promis
 /** What the cache in `folder` was made of; undefined where there is none. */
 export async function readManifest(folder: string): Promise<CacheIdentity | undefined> {
   const path = join(folder, FILE);
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new UserError(`${path}: cannot be read (${(error as Error).message}).`, { cause: error });
-  }
+  const text = await readTextIfThere(path);
+  if (text === undefined) return undefined;
   try {
     return schema.parse(JSON.parse(text)).made;
   } catch (error) {
