@@ -1,21 +1,12 @@
-import { syncBuiltinESMExports } from 'node:module';
 import * as fs from 'node:fs';
+import { dieAtCall } from './die-at-call.js';
 
 // A run in a process of its own that kills itself without warning at its n-th call that changes names or contents on the disk:
 // node run-child.mjs RUN-FOLDER new|resume N (0: never) [EPOCHS]. Prints one "step loss" line a step. With EPOCHS the run has much of what can be
 // resumed: mixing, accumulated gradients, checkpoints inside epochs.
 const [path, mode, calls, epochs] = process.argv.slice(2) as [string, 'new' | 'resume', string, string?];
 
-let left = Number(calls);
-const counted = <A extends unknown[], R>(call: (...args: A) => R) => {
-  return (...args: A): R => {
-    if (--left === 0) process.kill(process.pid, 'SIGKILL');
-    return call(...args);
-  };
-};
-const promises = fs.promises as unknown as Record<string, (...args: unknown[]) => unknown>;
-for (const name of ['open', 'mkdir', 'rename', 'rm', 'appendFile']) promises[name] = counted(promises[name]!);
-syncBuiltinESMExports();
+dieAtCall(Number(calls), ['open', 'mkdir', 'rename', 'rm', 'appendFile']);
 
 const { selectBackend } = await import('../../../src/runtime/backend.js');
 const { tinyRun } = await import('./tiny-run.js');

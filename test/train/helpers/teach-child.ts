@@ -1,34 +1,25 @@
-import { syncBuiltinESMExports } from 'node:module';
 import * as fs from 'node:fs';
+import { die, dieAtCall, isLastCall } from './die-at-call.js';
 
 // Fills a teacher cache in a process of its own that kills itself without warning at its n-th call that changes names or contents on the disk:
 // node teach-child.mjs FOLDER N (0: never).
 const [folder, calls] = process.argv.slice(2) as [string, string];
 
-let left = Number(calls);
-const counted = <A extends unknown[], R>(call: (...args: A) => R) => {
-  return (...args: A): R => {
-    if (--left === 0) process.kill(process.pid, 'SIGKILL');
-    return call(...args);
-  };
-};
-const promises = fs.promises as unknown as Record<string, (...args: unknown[]) => unknown>;
-for (const name of ['mkdir', 'rename', 'rm']) promises[name] = counted(promises[name]!);
 const { open } = fs.promises;
-promises.open = counted(async (...args: unknown[]) => {
-  const handle = await (open as unknown as (...args: unknown[]) => Promise<fs.promises.FileHandle>)(...args);
+fs.promises.open = async (...args) => {
+  const handle = await open(...args);
   // Half of a record is written, and no more.
   const write = handle.write.bind(handle) as (...args: unknown[]) => Promise<unknown>;
   handle.write = (async (bytes: Uint8Array, offset = 0, length = bytes.length, position?: number) => {
-    if (--left === 0) {
+    if (isLastCall()) {
       await write(bytes, offset, length >> 1, position);
-      process.kill(process.pid, 'SIGKILL');
+      die();
     }
     return write(bytes, offset, length, position);
   }) as typeof handle.write;
   return handle;
-});
-syncBuiltinESMExports();
+};
+dieAtCall(Number(calls), ['mkdir', 'rename', 'rm', 'open']);
 
 const { TeacherCache } = await import('../../../src/train/teacher/cache/teacher-cache.js');
 const { uniform } = await import('../../helpers/synthetic.js');

@@ -3,7 +3,6 @@ import { mkdir, mkdtemp, open, readdir, readFile, rm, truncate, writeFile } from
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { UserError } from '../../../src/errors.js';
 import {
   decodeEntries,
   encodeEntries,
@@ -14,6 +13,7 @@ import type { CacheIdentity } from '../../../src/train/teacher/cache/manifest.js
 import { requireRoom, TeacherCache } from '../../../src/train/teacher/cache/teacher-cache.js';
 import { largestOfRows } from '../../../src/train/teacher/outputs.js';
 import { uniform } from '../../helpers/synthetic.js';
+import { refused } from '../../helpers/refused.js';
 
 const CLASSES = 10;
 const BATCH = 4;
@@ -105,14 +105,6 @@ describe('the teacher cache', () => {
     for (const [epoch, batch] of at)
       expect(await cache.add(epoch, batch, logitsOf(`${epoch}/${batch}`))).toEqual(classesOf(epoch, batch));
   }
-  const refused = async (promise: Promise<unknown>, message: RegExp) => {
-    const error = await promise.then(
-      () => undefined,
-      (error: unknown) => error,
-    );
-    expect(error).toBeInstanceOf(UserError);
-    expect((error as Error).message).toMatch(message);
-  };
 
   it('gives back what it got, whatever the order, and makes one file of an epoch', async () => {
     const cache = await openCache();

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { IMAGENET_CLASSES } from '../../../src/eval/imagenet-classes.js';
-import { UserError } from '../../../src/errors.js';
 import { classMap } from '../../../src/train/teacher/class-map.js';
+import { refused } from '../../helpers/refused.js';
 
 const data = { count: 3, names: ['cat', 'dog', 'fish'], source: 'pets' };
 const teacher = { count: 5, names: undefined, source: 'the teacher t.onnx' };
@@ -21,14 +21,6 @@ describe("the teacher's classes", () => {
   };
   const mapOf = async (name: string, text: string, of: Partial<typeof data> = {}) =>
     classMap(teacher, { ...data, ...of }, await file(name, text));
-  const refused = async (promise: Promise<unknown>, message: RegExp) => {
-    const error = await promise.then(
-      () => undefined,
-      (error: unknown) => error,
-    );
-    expect(error).toBeInstanceOf(UserError);
-    expect((error as Error).message).toMatch(message);
-  };
 
   it('are found by name in a list of its outputs', async () => {
     expect(await mapOf('names.txt', 'bird\nfish\ndog\nhorse\ncat\n')).toEqual(Int32Array.of(4, 2, 1));

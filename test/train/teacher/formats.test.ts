@@ -9,7 +9,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { layersModelFiles } from '../../../src/convert/layers-model.js';
 import { builtFrom } from '../../../src/convert/load-weights.js';
 import type { GraphTarget } from '../../../src/convert/targets.js';
-import { UserError } from '../../../src/errors.js';
 import type { EngineOptions } from '../../../src/runtime/engines/choose.js';
 import {
   openTeacher,
@@ -19,6 +18,7 @@ import {
 import { describeBackends } from '../../helpers/backends.js';
 import { hostRecNext, someImages, writeExport } from '../../helpers/exports.js';
 import { maxAbs, maxAbsDiff } from '../../helpers/models.js';
+import { refused } from '../../helpers/refused.js';
 
 /** A Python with onnx and TensorFlow. */
 const PYTHON = process.env.RECNEXT_EXPORT_PYTHON;
@@ -253,34 +253,33 @@ describeBackends(['node'], 'a teacher', () => {
     ] as [string, () => tf.LayersModel, RegExp][])('refuses %s', async (what, make, message) => {
       const folder = await layersModel(make());
       const options = what.includes('number of classes') ? { data: { count: 7 } } : {};
-      const error = await open(folder, options).catch((error: unknown) => error);
-      expect(error).toBeInstanceOf(UserError);
-      expect((error as Error).message).toMatch(message);
+      await refused(open(folder, options), message);
     });
 
     it('refuses files that are none, are not whole, or lie elsewhere', async () => {
-      const refused = async (path: string, message: RegExp, options = {}) => {
-        const error = await open(path, options).catch((error: unknown) => error);
-        expect(error).toBeInstanceOf(UserError);
-        expect((error as Error).message).toMatch(message);
-      };
+      const refusedAt = (path: string, message: RegExp, options = {}) =>
+        refused(open(path, options), message);
       const bad = join(root, 'bad');
       await mkdir(bad);
       await writeFile(join(bad, 'x.onnx'), 'no model');
-      await refused(join(bad, 'x.onnx'), /x\.onnx: onnxruntime does not open the model/);
+      await refusedAt(join(bad, 'x.onnx'), /x\.onnx: onnxruntime does not open the model/);
       await mkdir(join(bad, 'saved'));
       await writeFile(join(bad, 'saved/saved_model.pb'), 'no model');
-      await refused(join(bad, 'saved'), /saved_model\.pb: /);
-      await refused(join(bad, 'none'), /none: no such file or folder/);
+      await refusedAt(join(bad, 'saved'), /saved_model\.pb: /);
+      await refusedAt(join(bad, 'none'), /none: no such file or folder/);
       const folder = await layersModel(foreign());
       const text = await readFile(join(folder, 'model.json'), 'utf8');
       await writeFile(join(folder, 'model.json'), text.replace('weights.bin', '../weights.bin'));
-      await refused(folder, /no plain name of a file beside it/);
+      await refusedAt(folder, /no plain name of a file beside it/);
       await writeFile(join(folder, 'model.json'), text.replace('weights.bin', 'other.bin'));
-      await refused(folder, /other\.bin, which is not there/);
-      await refused(await exported('onnx'), /--teacher-layout nhwc, but an ONNX model takes images as nchw/, {
-        teacherLayout: 'nhwc',
-      });
+      await refusedAt(folder, /other\.bin, which is not there/);
+      await refusedAt(
+        await exported('onnx'),
+        /--teacher-layout nhwc, but an ONNX model takes images as nchw/,
+        {
+          teacherLayout: 'nhwc',
+        },
+      );
     });
   });
 
