@@ -5,6 +5,7 @@ import { hubEnvironment, hubToken } from './hub-environment.js';
 import { fetchTiming, type FetchOptions } from './fetch-options.js';
 import { ask, display, type Client, type Reply } from './http.js';
 import { withRetries } from './transfer-error.js';
+import { wholeBody } from './whole-body.js';
 
 /** What a repository holds at a revision. */
 export interface Listing {
@@ -127,15 +128,8 @@ export class HubClient {
       const reply = await ask(url, { headers: { accept: 'application/json' } }, this.client);
       try {
         if (reply.status !== 200) throw this.refusal(reply);
-        const chunks: Uint8Array[] = [];
-        let size = 0;
-        for await (const chunk of reply.chunks()) {
-          size += chunk.length;
-          if (size > MAX_ANSWER)
-            throw new UserError(`${display(url)} answers with more than ${MAX_ANSWER} bytes`);
-          chunks.push(chunk);
-        }
-        return answer(Buffer.concat(chunks), url, reply.headers.get('link'));
+        const tooLong = `${display(url)} answers with more than ${MAX_ANSWER} bytes`;
+        return answer(await wholeBody(reply, MAX_ANSWER, tooLong), url, reply.headers.get('link'));
       } finally {
         await reply.discard();
       }

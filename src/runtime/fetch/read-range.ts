@@ -3,6 +3,7 @@ import type { FetchOptions } from './fetch-options.js';
 import type { Client, Reply } from './http.js';
 import { explainTransfer, TransferError, withRetries } from './transfer-error.js';
 import { askFor, type Remote } from './transfer.js';
+import { wholeBody } from './whole-body.js';
 
 /**
  * A part of a file on a server, asked for again where it breaks off or nothing comes.
@@ -54,15 +55,7 @@ export async function readWhole(
         // Buckets without the right to list them answer 403 for what they do not have.
         if ([403, 404, 410].includes(reply.status)) return undefined;
         if (reply.status !== 200) throw remote.refuse(reply);
-        const chunks: Uint8Array[] = [];
-        let size = 0;
-        for await (const chunk of reply.chunks()) {
-          size += chunk.length;
-          if (size > limit)
-            throw new UserError(`${name} has more than ${limit} bytes: expected a small file.`);
-          chunks.push(chunk);
-        }
-        return Buffer.concat(chunks);
+        return await wholeBody(reply, limit, `${name} has more than ${limit} bytes: expected a small file.`);
       } finally {
         await reply.discard();
       }
