@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { UserError } from '../../errors.js';
 import { cpuInfo } from '../cpu-info.js';
@@ -64,7 +64,10 @@ export function opLibraryPath(home: TensorFlowHome): string {
  */
 export async function buildOpLibrary(home: TensorFlowHome, compiler: string, log: SetupLog): Promise<string> {
   const path = opLibraryPath(home);
-  if (existsSync(path)) return path;
+  if (existsSync(path)) {
+    await markUsed(path);
+    return path;
+  }
   const folder = dirname(path);
   const source = sourceFolder();
   const sources = (await readdir(source)).filter((name) => name.endsWith('.cc')).sort();
@@ -88,7 +91,7 @@ export async function buildOpLibrary(home: TensorFlowHome, compiler: string, log
     if (result.code !== 0)
       throw new UserError(`${compiler} could not build the operations of recnext: ${failureLine(result)}.`);
     await rename(temporary, path);
-    await removeOthers(path);
+    await removeUnused(folder);
   } catch (error) {
     await rm(temporary, { force: true });
     throw explainDisk(error, folder);
@@ -96,10 +99,21 @@ export async function buildOpLibrary(home: TensorFlowHome, compiler: string, log
   return path;
 }
 
-/** Libraries of earlier sources. Who has one loaded keeps it. */
-async function removeOthers(path: string): Promise<void> {
-  const folder = dirname(path);
-  for (const name of await readdir(folder))
-    if (name.startsWith('librecnext-') && join(folder, name) !== path)
-      await rm(join(folder, name), { force: true });
+/** Other versions of recnext on this machine have libraries of their own in the same folder. */
+const UNUSED_AFTER_MS = 30 * 24 * 3600 * 1000;
+
+async function markUsed(path: string): Promise<void> {
+  const now = new Date();
+  // A cache that belongs to somebody else is read all the same.
+  await utimes(path, now, now).catch(() => undefined);
+}
+
+/** Takes away libraries that no setup has asked for in a month. Who has one loaded keeps it. */
+async function removeUnused(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (!name.startsWith('librecnext-')) continue;
+    const path = join(folder, name);
+    const used = await stat(path).catch(() => undefined);
+    if (used !== undefined && Date.now() - used.mtimeMs > UNUSED_AFTER_MS) await rm(path, { force: true });
+  }
 }
