@@ -86,7 +86,7 @@ struct ForwardKernel {
     const Matrix matrix(x.shape);
     const int64_t channels = matrix.channels;
     if (!CheckChannels(context, scale, channels, "scale") || !CheckChannels(context, offset, channels, "offset")) return;
-    const Context::Input addend = context.Addend(3, x.shape);
+    const Context::Input addend = context.Optional(3, x.shape, "addend");
     const bool adds = addend.data != nullptr;
     float* const y = adds ? context.OutputInPlaceOf({3}, 0, x.shape) : context.Output(0, x.shape);
     float* const mean = context.Output(1, {channels});

@@ -54,22 +54,24 @@ inline bool TakeFilter(Context& context, const Context::Input& filter, Depthwise
   return true;
 }
 
-/** One row of `width` pixels of a block of channels, put one after the other; missing channels are 0. `step`: floats a pixel. */
-inline void PackRow(const float* from, int64_t width, int64_t step, int channels, float* to) {
+/** One row of `width` pixels of a block of channels, put one after the other; missing channels are 0. `step`: numbers a pixel. */
+template <typename T>
+inline void PackRow(const T* from, int64_t width, int64_t step, int channels, float* to) {
   if (channels >= kLanes) {
-    for (int64_t i = 0; i < width; i++) Store(to + i * kLanes, Load(from + i * step));
+    for (int64_t i = 0; i < width; i++) Store(to + i * kLanes, LoadSome(from + i * step, kLanes));
     return;
   }
   for (int64_t i = 0; i < width; i++) Store(to + i * kLanes, LoadSome(from + i * step, channels));
 }
 
 /** The same of every second channel: those of one output of a multiplier of 2. */
-inline void PackRowOfPairs(const float* from, int64_t width, int64_t step, int channels, float* to) {
+template <typename T>
+inline void PackRowOfPairs(const T* from, int64_t width, int64_t step, int channels, float* to) {
   const int count = std::min(channels, kLanes);
   for (int64_t i = 0; i < width; i++) {
-    Vec value{};
-    for (int lane = 0; lane < count; lane++) value[lane] = from[i * step + 2 * lane];
-    Store(to + i * kLanes, value);
+    T some[kLanes];
+    for (int lane = 0; lane < count; lane++) some[lane] = from[i * step + 2 * lane];
+    Store(to + i * kLanes, LoadSome(some, count));
   }
 }
 
@@ -87,8 +89,9 @@ inline void PackFilter(const float* filter, const DepthwiseShape& shape, int64_t
 
 /**
  * The rows of one image and block of channels that a convolution needs at a time, with `pad` zero pixels at both sides. Rows outside
- * the image are zeros. Rows come in rising order.
+ * the image are zeros. Rows come in rising order. `T`: the type of the image; rows are float.
  */
+template <typename T>
 class RowWindow {
  public:
   RowWindow(int rows, int64_t width, int pad)
@@ -96,8 +99,8 @@ class RowWindow {
     zeros_.assign(line_, 0.0f);
   }
 
-  /** Another image: `from` is its first pixel's first channel of the block, `step` floats lie between pixels. */
-  void Open(const float* from, int64_t height, int64_t step, int channels, bool pairs) {
+  /** Another image: `from` is its first pixel's first channel of the block, `step` numbers lie between pixels. */
+  void Open(const T* from, int64_t height, int64_t step, int channels, bool pairs) {
     from_ = from;
     height_ = height;
     step_ = step;
@@ -112,7 +115,7 @@ class RowWindow {
     next_ = std::max(next_, y - rows_ + 1);
     for (; next_ <= y; next_++) {
       float* const to = Line(next_) + pad_ * kLanes;
-      const float* const from = from_ + next_ * width_ * step_;
+      const T* const from = from_ + next_ * width_ * step_;
       if (pairs_)
         PackRowOfPairs(from, width_, step_, channels_, to);
       else
@@ -130,7 +133,7 @@ class RowWindow {
   const int64_t line_;
   // Padding stays zero: only what lies between is written.
   std::vector<float> memory_, zeros_;
-  const float* from_ = nullptr;
+  const T* from_ = nullptr;
   int64_t height_ = 0, step_ = 0, next_ = 0;
   int channels_ = 0;
   bool pairs_ = false;

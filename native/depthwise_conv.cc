@@ -2,7 +2,7 @@
 #include "threads.h"
 
 /*
- * RecnextDepthwiseConv(x, filter; stride) -> y [N, OH, OW, C m]
+ * RecnextDepthwiseConv(x, filter, bias...; stride) -> y [N, OH, OW, C m], plus the bias [C m] if there is one
  * RecnextDepthwiseConvInputGrad(dy, filter, addend...; stride, height, width) -> dx [N, height, width, C], plus the addend if there
  *   is one (gradients that reach x on other ways)
  *
@@ -18,10 +18,11 @@ struct Tile {
   Vec sum[T];
 };
 
-/** Sums of `T` pixels of a row from `i` on, over the taps of K rows; pixels lie `S` apart in those. */
+/** Sums of `T` pixels of a row from `i` on, over the taps of K rows and the bias; pixels lie `S` apart in those. */
 template <int K, int S, int T>
-inline Tile<T> SumTaps(const float* const* rows, const float* filter, int64_t i) {
-  Tile<T> tile = {};
+inline Tile<T> SumTaps(const float* const* rows, const float* filter, Vec bias, int64_t i) {
+  Tile<T> tile;
+  for (int t = 0; t < T; t++) tile.sum[t] = bias;
   for (int ky = 0; ky < K; ky++) {
     const float* const row = rows[ky] + i * S * kLanes;
     const float* const taps = filter + ky * K * kLanes;
@@ -35,7 +36,8 @@ inline Tile<T> SumTaps(const float* const* rows, const float* filter, int64_t i)
   return tile;
 }
 
-inline void StorePixels(float* to, int64_t step, const Vec* sums, int pixels, int channels) {
+template <typename T>
+inline void StorePixels(T* to, int64_t step, const Vec* sums, int pixels, int channels) {
   for (int t = 0; t < pixels; t++) StoreSome(to + t * step, sums[t], channels);
 }
 
@@ -45,16 +47,21 @@ inline void StartPixels(const float* addend, int64_t step, Vec* sums, int pixels
 }
 
 /** Pairs of results of a multiplier of 2, which alternate in memory. */
-inline void StorePairs(float* to, int64_t step, const Vec* sums, int pixels, int channels) {
+template <typename T>
+inline void StorePairs(T* to, int64_t step, const Vec* sums, int pixels, int channels) {
   const int count = std::min(channels, kLanes);
-  for (int t = 0; t < pixels; t++)
-    for (int lane = 0; lane < count; lane++) to[t * step + 2 * lane] = sums[t][lane];
+  for (int t = 0; t < pixels; t++) {
+    T some[kLanes];
+    StoreSome(some, sums[t], count);
+    for (int lane = 0; lane < count; lane++) to[t * step + 2 * lane] = some[lane];
+  }
 }
 
 template <int K, int S>
 struct ForwardImage {
-  static void Run(const DepthwiseShape& shape, const float* x, const float* filter, int64_t block, RowWindow& window,
-                  float* y) {
+  template <typename T>
+  static void Run(const DepthwiseShape& shape, const T* x, const float* filter, const float* biases, int64_t block,
+                  RowWindow<T>& window, T* y) {
     const int64_t first = block * kLanes, width = shape.out_width(), step = shape.out_channels();
     const int count = static_cast<int>(std::min<int64_t>(kLanes, shape.channels - first));
     const int m = static_cast<int>(shape.multiplier);
@@ -63,10 +70,11 @@ struct ForwardImage {
       const float* rows[K];
       for (int k = 0; k < K; k++) rows[k] = window.Row(oy * S - K / 2 + k);
       for (int q = 0; q < m; q++) {
-        float* const to = y + oy * width * step + first * m + q;
+        T* const to = y + oy * width * step + first * m + q;
         const float* const taps = filter + q * K * K * kLanes;
+        const Vec bias = Load(biases + q * kLanes);
         EachTile(width, [&](auto pixels, int64_t i) {
-          const Tile<pixels.value> tile = SumTaps<K, S, pixels.value>(rows, taps, i);
+          const Tile<pixels.value> tile = SumTaps<K, S, pixels.value>(rows, taps, bias, i);
           if (m == 1)
             StorePixels(to + i * step, step, tile.sum, pixels.value, count);
           else
@@ -96,7 +104,7 @@ template <int K, int S>
 struct InputGradImage {
   /** `windows`: one for each q. `addend`: of dx's shape, may be dx itself, or nullptr. */
   static void Run(const DepthwiseShape& shape, const float* dy, const float* filter, int64_t block,
-                  std::vector<RowWindow>& windows, const float* addend, float* dx) {
+                  std::vector<RowWindow<float>>& windows, const float* addend, float* dx) {
     const int64_t first = block * kLanes, step = shape.channels;
     const int count = static_cast<int>(std::min<int64_t>(kLanes, shape.channels - first));
     const int m = static_cast<int>(shape.multiplier);
@@ -177,11 +185,23 @@ std::vector<float> PackFilters(const float* filter, const DepthwiseShape& shape)
   return packed;
 }
 
+/** A bias for each block of channels and q, a vector each; zeros where there is none. */
+std::vector<float> PackBiases(const float* bias, const DepthwiseShape& shape) {
+  std::vector<float> packed(shape.blocks() * shape.multiplier * kLanes, 0.0f);
+  if (bias == nullptr) return packed;
+  for (int64_t channel = 0; channel < shape.channels; channel++)
+    for (int64_t q = 0; q < shape.multiplier; q++)
+      packed[(channel / kLanes * shape.multiplier + q) * kLanes + channel % kLanes] =
+          bias[channel * shape.multiplier + q];
+  return packed;
+}
+
+template <typename T>
 struct ForwardKernel {
   explicit ForwardKernel(const Attributes& attributes) : depthwise(attributes) {}
 
   void Compute(Context& context) {
-    const Context::Input x = context.Get(0);
+    const auto x = context.Get<T>(0);
     const Context::Input filter = context.Get(1);
     DepthwiseShape shape{};
     shape.stride = depthwise.stride;
@@ -193,17 +213,19 @@ struct ForwardKernel {
     shape.batch = x.shape[0];
     shape.height = x.shape[1];
     shape.width = x.shape[2];
-    float* const y = context.Output(0, shape.y());
+    const Context::Input bias = context.Optional(2, {shape.out_channels()}, "bias");
+    T* const y = context.Output<T>(0, shape.y());
     if (!context.ok()) return;
     const std::vector<float> packed = PackFilters(filter.data, shape);
+    const std::vector<float> biases = PackBiases(bias.data, shape);
     const int64_t blocks = shape.blocks(), one = shape.multiplier * shape.kernel * shape.kernel * kLanes;
     ParallelRanges(shape.batch * blocks, 1, [&](int64_t begin, int64_t end) {
-      RowWindow window(shape.kernel, shape.width, shape.pad());
+      RowWindow<T> window(shape.kernel, shape.width, shape.pad());
       for (int64_t i = begin; i < end; i++) {
         const int64_t n = i / blocks, block = i % blocks;
         Dispatch<ForwardImage>(shape.kernel, shape.stride, shape,
                                x.data + n * shape.height * shape.width * shape.channels, packed.data() + block * one,
-                               block, window, y + n * shape.out_height() * shape.out_width() * shape.out_channels());
+                               biases.data() + block * shape.multiplier * kLanes, block, window, y + n * shape.out_height() * shape.out_width() * shape.out_channels());
       }
     });
   }
@@ -231,14 +253,14 @@ struct InputGradKernel {
     shape.height = height;
     shape.width = width;
     if (!context.Check(dy.shape == shape.y(), "dy: expected " + Text(shape.y()) + ", found " + Text(dy.shape))) return;
-    const Context::Input addend = context.Addend(2, shape.x());
+    const Context::Input addend = context.Optional(2, shape.x(), "addend");
     const bool adds = addend.data != nullptr;
     float* const dx = adds ? context.OutputInPlaceOf({2}, 0, shape.x()) : context.Output(0, shape.x());
     if (!context.ok()) return;
     const std::vector<float> packed = PackFilters(filter.data, shape);
     const int64_t blocks = shape.blocks(), one = shape.multiplier * shape.kernel * shape.kernel * kLanes;
     ParallelRanges(shape.batch * blocks, 1, [&](int64_t begin, int64_t end) {
-      std::vector<RowWindow> windows(shape.multiplier, RowWindow(shape.kernel, shape.out_width(), shape.pad()));
+      std::vector<RowWindow<float>> windows(shape.multiplier, RowWindow<float>(shape.kernel, shape.out_width(), shape.pad()));
       for (int64_t i = begin; i < end; i++) {
         const int64_t n = i / blocks, block = i % blocks, image = n * shape.height * shape.width * shape.channels;
         Dispatch<InputGradImage>(shape.kernel, shape.stride, shape,
@@ -253,8 +275,9 @@ struct InputGradKernel {
   const int64_t height, width;
 };
 
-const Operation<ForwardKernel> forward("RecnextDepthwiseConv", {"x: float", "filter: float"}, {"y: float"},
-                                       {"stride: int = 1"}, &UnknownShape);
+const TypedOperation<ForwardKernel> forward("RecnextDepthwiseConv",
+                                            {"x: T", "filter: float", "biases: B * float"}, {"y: T"},
+                                            {kFeatureType, "stride: int = 1", "B: int >= 0 = 0"}, &UnknownShape);
 const Operation<InputGradKernel> input_grad("RecnextDepthwiseConvInputGrad",
                                             {"dy: float", "filter: float", "addends: N * float"}, {"dx: float"},
                                             {"stride: int = 1", "height: int", "width: int", "N: int >= 0 = 0"},

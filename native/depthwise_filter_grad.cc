@@ -44,7 +44,7 @@ constexpr int kGroup = std::max(1, std::min(K, (kRegisters - 3) / K));
 template <int K, int S>
 struct ImageSums {
   /** Adds one image and block of channels to `sums`: for each q, K * K vectors. */
-  static void Run(const DepthwiseShape& shape, const float* x, const float* dy, int64_t block, RowWindow& window,
+  static void Run(const DepthwiseShape& shape, const float* x, const float* dy, int64_t block, RowWindow<float>& window,
                   float* line, float* sums) {
     constexpr int G = kGroup<K>;
     const int64_t first = block * kLanes;
@@ -96,7 +96,7 @@ struct FilterGradKernel {
     std::vector<float> sums(parts * blocks * one, 0.0f);
     ParallelFor(parts * groups, [&](int64_t task) {
       const int64_t part = task / groups, group = task % groups;
-      RowWindow window(shape.kernel, shape.width, shape.pad());
+      RowWindow<float> window(shape.kernel, shape.width, shape.pad());
       std::vector<float> line(shape.out_width() * kLanes);
       for (int64_t n = shape.batch * part / parts; n < shape.batch * (part + 1) / parts; n++)
         for (int64_t block = blocks * group / groups; block < blocks * (group + 1) / groups; block++)

@@ -15,11 +15,12 @@ namespace {
 /** Elements a thread is worth waking for. */
 constexpr int64_t kGrain = 16384;
 
+template <typename T>
 struct GeluKernel {
   explicit GeluKernel(const Attributes&) {}
   void Compute(Context& context) {
-    const Context::Input x = context.Get(0);
-    float* const y = context.OutputInPlaceOf({0}, 0, x.shape);
+    const auto x = context.Get<T>(0);
+    T* const y = context.OutputInPlaceOf<T>({0}, 0, x.shape);
     if (!context.ok()) return;
     ParallelRanges(x.size, kGrain, [&](int64_t begin, int64_t end) {
       EachVector(end - begin, [&](int64_t at, int count) {
@@ -49,7 +50,7 @@ struct GeluGradKernel {
   }
 };
 
-const Operation<GeluKernel> gelu("RecnextGelu", {"x: float"}, {"y: float"}, {}, &SameAsInput<0>);
+const TypedOperation<GeluKernel> gelu("RecnextGelu", {"x: T"}, {"y: T"}, {kFeatureType}, &SameAsInput<0>);
 const Operation<GeluGradKernel> gelu_grad("RecnextGeluGrad", {"dy: float", "x: float"}, {"dx: float"}, {},
                                           &SameAsInput<1>);
 

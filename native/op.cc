@@ -19,34 +19,23 @@ bool Context::Check(bool condition, const std::string& message) {
   return Fail(status);
 }
 
-Context::Input Context::Get(int index) {
-  Input input;
-  if (!ok_) return input;
+TF_Tensor* Context::Take(int index, std::vector<int64_t>& shape) {
+  if (!ok_) return nullptr;
   Status status;
   TF_Tensor* tensor = nullptr;
   TF_GetInput(context_, index, &tensor, status.get());
   if (!status.ok()) {
     Fail(status);
-    return input;
+    return nullptr;
   }
   tensors_.push_back(tensor);
   const int rank = TF_NumDims(tensor);
-  for (int i = 0; i < rank; i++) input.shape.push_back(TF_Dim(tensor, i));
-  input.size = TF_TensorElementCount(tensor);
-  input.data = static_cast<const float*>(TF_TensorData(tensor));
-  return input;
+  for (int i = 0; i < rank; i++) shape.push_back(TF_Dim(tensor, i));
+  return tensor;
 }
 
-Context::Input Context::Addend(int index, const std::vector<int64_t>& shape) {
-  if (TF_NumInputs(context_) <= index) return Input{};
-  Input addend = Get(index);
-  return Check(addend.shape == shape, "addend: expected " + Text(shape) + ", found " + Text(addend.shape)) ? addend
-                                                                                                         : Input{};
-}
-
-float* Context::Output(int index, const std::vector<int64_t>& shape) { return OutputInPlaceOf({}, index, shape); }
-
-float* Context::OutputInPlaceOf(std::initializer_list<int> inputs, int index, const std::vector<int64_t>& shape) {
+void* Context::Allocate(std::initializer_list<int> inputs, int index, const std::vector<int64_t>& shape,
+                        TF_DataType type, size_t element_size) {
   if (!ok_) return nullptr;
   Status status;
   int64_t size = 1;
@@ -55,8 +44,8 @@ float* Context::OutputInPlaceOf(std::initializer_list<int> inputs, int index, co
   const std::vector<int> candidates(inputs);
   TF_Tensor* tensor =
       candidates.empty()
-          ? TF_AllocateOutput(context_, index, TF_FLOAT, shape.data(), static_cast<int>(shape.size()),
-                              size * sizeof(float), status.get())
+          ? TF_AllocateOutput(context_, index, type, shape.data(), static_cast<int>(shape.size()),
+                              size * element_size, status.get())
           : TF_ForwardInputOrAllocateOutput(context_, candidates.data(), static_cast<int>(candidates.size()), index,
                                             shape.data(), static_cast<int>(shape.size()), &forwarded, status.get());
   if (!status.ok()) {
@@ -64,7 +53,7 @@ float* Context::OutputInPlaceOf(std::initializer_list<int> inputs, int index, co
     return nullptr;
   }
   tensors_.push_back(tensor);
-  return static_cast<float*>(TF_TensorData(tensor));
+  return TF_TensorData(tensor);
 }
 
 std::string Text(const std::vector<int64_t>& shape) {
@@ -110,6 +99,16 @@ void SetSame(TF_ShapeInferenceContext* context, TF_Status* status, int output, i
   TF_ShapeInferenceContextGetInput(context, input, shape, status);
   if (TF_GetCode(status) == TF_OK) TF_ShapeInferenceContextSetOutput(context, output, shape, status);
   TF_DeleteShapeHandle(shape);
+}
+
+void RegisterDefinition(const char* name, Specs inputs, Specs outputs, Specs attributes, ShapeFunction shape) {
+  TF_OpDefinitionBuilder* definition = TF_NewOpDefinitionBuilder(name);
+  for (const char* spec : inputs) TF_OpDefinitionBuilderAddInput(definition, spec);
+  for (const char* spec : outputs) TF_OpDefinitionBuilderAddOutput(definition, spec);
+  for (const char* spec : attributes) TF_OpDefinitionBuilderAddAttr(definition, spec);
+  TF_OpDefinitionBuilderSetShapeInferenceFunction(definition, shape);
+  Status status;
+  TF_RegisterOpDefinition(definition, status.get());
 }
 
 }  // namespace recnext

@@ -49,22 +49,24 @@ struct ResizeAttributes {
   bool nearest;
 };
 
-bool CheckImages(Context& context, const Context::Input& input, const char* name) {
+template <typename T>
+bool CheckImages(Context& context, const Context::InputOf<T>& input, const char* name) {
   return context.Check(input.rank() == 4 && input.size > 0, std::string(name) +
                                                                 ": expected [batch, height, width, channels], found " +
                                                                 Text(input.shape));
 }
 
+template <typename T>
 struct ResizeKernel {
   explicit ResizeKernel(const Attributes& attributes) : to(attributes) {}
 
   void Compute(Context& context) {
-    const Context::Input x = context.Get(0);
+    const auto x = context.Get<T>(0);
     if (!context.ok() || !CheckImages(context, x, "x")) return;
     const std::vector<int64_t> shape{x.shape[0], to.height, to.width, x.shape[3]};
-    const Context::Input addend = context.Addend(1, shape);
+    const auto addend = context.Optional<T>(1, shape, "addend");
     const bool adds = addend.data != nullptr;
-    float* const y = adds ? context.OutputInPlaceOf({1}, 0, shape) : context.Output(0, shape);
+    T* const y = adds ? context.OutputInPlaceOf<T>({1}, 0, shape) : context.Output<T>(0, shape);
     if (!context.ok()) return;
     const Line rows(x.shape[1], to.height, to.nearest), columns(x.shape[2], to.width, to.nearest);
     const int64_t line = x.shape[2] * x.shape[3], out = to.width * x.shape[3];
@@ -72,30 +74,38 @@ struct ResizeKernel {
       std::vector<float> mixed(line);
       for (int64_t i = begin; i < end; i++) {
         const int64_t row = i % to.height;
-        const float* const image = x.data + i / to.height * x.shape[1] * line;
-        const float* const low = image + rows.low[row] * line;
-        const float* const high = image + rows.high[row] * line;
+        const T* const image = x.data + i / to.height * x.shape[1] * line;
+        const T* const low = image + rows.low[row] * line;
+        const T* const high = image + rows.high[row] * line;
         const float share = rows.share[row];
         if (share != 0)
           EachVector(line, [&](int64_t at, int count) {
             const Vec from = LoadSome(low + at, count);
             StoreSome(mixed.data() + at, from + (LoadSome(high + at, count) - from) * share, count);
           });
-        const float* const source = share != 0 ? mixed.data() : low;
-        if (adds)
-          Stretch<true>(source, columns, to.width, x.shape[3], addend.data + i * out, y + i * out);
+        const T* const add = adds ? addend.data + i * out : nullptr;
+        if (share != 0)
+          Stretch(mixed.data(), columns, to.width, x.shape[3], add, y + i * out);
         else
-          Stretch<false>(source, columns, to.width, x.shape[3], nullptr, y + i * out);
+          Stretch(low, columns, to.width, x.shape[3], add, y + i * out);
       }
     });
   }
 
-  template <bool kAdd>
-  static void Stretch(const float* row, const Line& columns, int64_t width, int64_t channels, const float* addend,
-                      float* y) {
+  template <typename Source>
+  static void Stretch(const Source* row, const Line& columns, int64_t width, int64_t channels, const T* addend, T* y) {
+    if (addend != nullptr)
+      StretchTo<true>(row, columns, width, channels, addend, y);
+    else
+      StretchTo<false>(row, columns, width, channels, addend, y);
+  }
+
+  template <bool kAdd, typename Source>
+  static void StretchTo(const Source* row, const Line& columns, int64_t width, int64_t channels, const T* addend,
+                        T* y) {
     for (int64_t i = 0; i < width; i++) {
-      const float* const low = row + columns.low[i] * channels;
-      const float* const high = row + columns.high[i] * channels;
+      const Source* const low = row + columns.low[i] * channels;
+      const Source* const high = row + columns.high[i] * channels;
       const float share = columns.share[i];
       const int64_t at = i * channels;
       EachVector(channels, [&](int64_t c, int count) {
@@ -158,9 +168,10 @@ struct ResizeGradKernel {
   const ResizeAttributes from;
 };
 
-const Operation<ResizeKernel> resize("RecnextResize", {"x: float", "addends: N * float"}, {"y: float"},
-                                     {"height: int", "width: int", "nearest: bool = false", "N: int >= 0 = 0"},
-                                     &UnknownShape);
+const TypedOperation<ResizeKernel> resize("RecnextResize", {"x: T", "addends: N * T"}, {"y: T"},
+                                          {kFeatureType, "height: int", "width: int", "nearest: bool = false",
+                                           "N: int >= 0 = 0"},
+                                          &UnknownShape);
 const Operation<ResizeGradKernel> resize_grad("RecnextResizeGrad", {"dy: float"}, {"dx: float"},
                                               {"height: int", "width: int", "nearest: bool = false"}, &UnknownShape);
 

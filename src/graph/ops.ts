@@ -124,6 +124,11 @@ export interface OpAttrs
   };
   /** value, towards, share (a scalar). */
   readonly Lerp: None;
+  /**
+   * Queries and keys `[n, h, w, 2 k]` before elu + 1, values `[n, h, w, c]`; another pass may give it a third input, which is added. From a pass, for our own operation
+   * (see `src/layers/linear-attention.ts`).
+   */
+  readonly LinearAttention: { readonly heads: number; readonly epsilon: number };
 }
 
 export type Op = keyof OpAttrs;

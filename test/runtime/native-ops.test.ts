@@ -256,6 +256,34 @@ describe.skipIf(!canBuildOps)(`our own operations${NO_OPS}`, () => {
       await expect(run(noise([...shape.slice(0, 3), 1]))).rejects.toThrow(/addend: expected/);
     });
 
+    it.each([
+      [[2, 14, 14, 32], 5, 1, 1],
+      [[1, 9, 7, 20], 3, 2, 1],
+      [[2, 8, 12, 17], 7, 2, 2],
+    ] as const)('of %j by %i, stride %i, multiplier %i adds a bias', async (...geometry) => {
+      const [shape, kernel, stride, multiplier] = geometry;
+      const channels = shape[3] * multiplier;
+      const [own] = ownDepthwise(shape, kernel, stride, multiplier);
+      const it = await session([
+        ...['x', 'filter', 'bias'].map((name) => placeholder(name)),
+        own!,
+        { ...own!, name: 'biased', input: ['x', 'filter', 'bias'], attr: { ...own!.attr, B: { i: 1 } } },
+      ]);
+      const bias = noise([channels], 5);
+      const feeds = new Map([
+        ['x', noise(shape)],
+        ['filter', noise([kernel, kernel, shape[3], multiplier], 2)],
+        ['bias', bias],
+      ]);
+      const [y, biased] = await it.run({ feeds, fetches: ['ownY', 'biased'] });
+      const sums = (y!.data as Float32Array).map((value, i) => value + Number(bias.data[i % channels]));
+      agree(biased!, { ...y!, data: sums });
+      feeds.set('bias', noise([channels + 1]));
+      await expect(it.run({ feeds, fetches: ['biased'] })).rejects.toThrow(
+        `bias: expected [${channels}], found [${channels + 1}]`,
+      );
+    });
+
     it('gives the same bits with one thread and with many', async () => {
       const [one, many] = [
         await run([[5, 12, 12, 40], 5, 1, 1], 1),

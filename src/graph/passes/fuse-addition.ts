@@ -6,7 +6,7 @@ import { copyNode, countUses, rewriteGraph } from './rewrite.js';
 type Shape4D = readonly [number, number, number, number];
 
 /**
- * For our own operations: what a resizing, a batch norm or the input gradient of a depthwise convolution gives, when it is used in an addition only, is added where it
+ * For our own operations: what a resizing, linear attention, a batch norm or the input gradient of a depthwise convolution gives, when it is used in an addition only, is added where it
  * is computed. A feature map less is written and read.
  */
 export function fuseAddition(graph: Graph): Graph {
@@ -52,6 +52,8 @@ function canAdd(node: GraphNode): boolean {
     case 'ResizeBilinear':
     case 'ResizeNearest':
       return node.inputs.length === 1;
+    case 'LinearAttention':
+      return node.inputs.length === 2;
     case 'BatchNormTraining':
       return node.inputs.length === 3 && node.attrs.gelu === false && shapeOf(node.inputs[0]!).length === 4;
     case 'Conv2dInputGrad': {

@@ -5,6 +5,7 @@ import { foldConstants } from './fold-constants.js';
 import { fuseAddition } from './fuse-addition.js';
 import { fuseActivation } from './fuse-activation.js';
 import { fuseBias } from './fuse-bias.js';
+import { fuseLinearAttention } from './fuse-linear-attention.js';
 import { fuseNormWithGelu } from './fuse-norm-gelu.js';
 
 export { foldBatchNorm, type Weights } from './fold-batch-norm.js';
@@ -24,5 +25,5 @@ export function prepareTraining(graph: Graph, { nativeOps = false }: { nativeOps
 /** What makes an evaluation graph ready to be written: simplified, with biases and activations in the convolutions. */
 export function prepareInference(graph: Graph, { nativeOps = false }: { nativeOps?: boolean } = {}): Graph {
   const fused = removeDeadCode(fuseActivation(fuseBias(simplify(graph))));
-  return nativeOps ? fuseAddition(fused) : fused;
+  return nativeOps ? fuseAddition(fuseLinearAttention(fused)) : fused;
 }

@@ -87,5 +87,16 @@ export function loadOpLibrary(api: CApi, path: string, threads: number): void {
     threads: number,
   ) => void;
   opLibraries.set(path, setThreads);
+  letComputeIn16Bits(TYPED_OPERATIONS);
   setThreads(threads);
+}
+
+/** Our operations that have kernels for bfloat16 too. */
+const TYPED_OPERATIONS = ['RecnextGelu', 'RecnextDepthwiseConv', 'RecnextResize', 'RecnextLinearAttention'];
+
+/** TensorFlow's rewrite to 16 bits knows its own operations only and puts casts around others, unless this variable names them. */
+function letComputeIn16Bits(operations: readonly string[]): void {
+  const variable = 'TF_AUTO_MIXED_PRECISION_GRAPH_REWRITE_INFERLIST_ADD';
+  const known = (process.env[variable] ?? '').split(',').filter((name) => name !== '');
+  process.env[variable] = [...new Set([...known, ...operations])].join(',');
 }

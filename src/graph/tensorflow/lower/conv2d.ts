@@ -29,12 +29,14 @@ export const conv2d: LowerTable<'Conv2d' | 'Conv2dInputGrad' | 'Conv2dFilterGrad
     };
     const out = node.outputs[0]!.shape as Shape4D;
     const rows = pointwiseAsMatMul === true && isPointwise(geometry);
+    const native = !rows && nativeOps && hasNativeDepthwise(geometry.input, geometry.filter, geometry.groups);
     let y = rows
       ? product(to, asRows(to, x!, geometry.filter[2]), asMatrix(to, filter!, geometry.filter))
-      : nativeOps && hasNativeDepthwise(geometry.input, geometry.filter, geometry.groups)
-        ? to.add('RecnextDepthwiseConv', [x!, filter!], { stride: { int: stride } })
+      : native
+        ? nativeDepthwise(to, x!, filter!, bias, stride)
         : forward(to, x!, filter!, geometry);
-    if (bias !== undefined) y = to.add('BiasAdd', [y, bias], { T: FLOAT, data_format: { text: 'NHWC' } });
+    if (bias !== undefined && !native)
+      y = to.add('BiasAdd', [y, bias], { T: FLOAT, data_format: { text: 'NHWC' } });
     if (activation === 'relu') y = to.op('Relu', [y]);
     return [rows ? to.reshape(y, [-1, out[1], out[2], out[3]]) : y];
   },
@@ -78,6 +80,21 @@ export const conv2d: LowerTable<'Conv2d' | 'Conv2dInputGrad' | 'Conv2dFilterGrad
     return [filterGrad(to, x!, dy!, geometry)];
   },
 };
+
+/** Our own operation, which adds the bias as well. */
+function nativeDepthwise(
+  to: NodeBuilder,
+  x: string,
+  filter: string,
+  bias: string | undefined,
+  stride: number,
+): string {
+  const biases = bias === undefined ? [] : [bias];
+  return to.add('RecnextDepthwiseConv', [x, filter, ...biases], {
+    stride: { int: stride },
+    B: { int: biases.length },
+  });
+}
 
 function isPointwise({ filter, stride, groups }: Geometry): boolean {
   return filter[0] === 1 && filter[1] === 1 && stride === 1 && groups === 1;

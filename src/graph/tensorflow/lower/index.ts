@@ -3,6 +3,7 @@ import { batchNorm } from './batch-norm.js';
 import { conv2d } from './conv2d.js';
 import { elementwise } from './elementwise.js';
 import { gelu } from './gelu.js';
+import { linearAttention } from './linear-attention.js';
 import type { LowerTable } from './lowering.js';
 import { resize } from './resize.js';
 import { shapes } from './shapes.js';
@@ -17,6 +18,7 @@ export type StateOp = 'Input' | 'Variable' | 'Const' | 'AdamW';
 export const LOWER: LowerTable<Exclude<Op, StateOp>> = {
   ...elementwise,
   ...gelu,
+  ...linearAttention,
   ...shapes,
   ...batchNorm,
   ...resize,
