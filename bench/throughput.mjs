@@ -1,15 +1,18 @@
 /**
- * Times a training step or the inference of a batch: ours compiled, with and without our own operations, stock eager TF.js on tfjs-node and on wasm, onnxruntime,
- * and PyTorch (bench/pytorch), in turns. What `recnext bench` measures with, and PyTorch beside it.
+ * Times a training step or the inference of a batch: ours compiled, with and without our own operations, stock eager TF.js on tfjs-node and on wasm, onnxruntime on
+ * our export and on PyTorch's, and PyTorch (bench/pytorch), in turns. What `recnext bench` measures with, and PyTorch beside it.
  *
  *     npm run build && node bench/throughput.mjs [--mode train|infer] [--model recnext_m1] [--batch 16] [--rounds 7] [--python PATH] [--no-eager]
  *
- * Prints images per second (median, quartiles, best), processor time, peak memory, and the ratio of medians to PyTorch in channels_last. One process for each peer:
+ * Prints images per second (median, quartiles, best), processor time, peak memory, and the ratio of medians to PyTorch in channels_last, or to
+ * onnxruntime on PyTorch's export where the Python has onnx and onnxscript. One process for each peer:
  * two copies of a native library share nothing. The threads of PyTorch and of onnxruntime spin while they wait: on a busy machine that takes time from the others and
  * from themselves; GOMP_SPINCOUNT=0 stops PyTorch's.
  */
-import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -36,13 +39,17 @@ const { values: options } = parseArgs({
 const { mode, model, rounds, seconds } = options;
 const [batchSize, inputSize] = [Number(options.batch), Number(options.size)];
 const infer = mode === 'infer';
+const WARM_UP = 3;
+const DIRECT = "onnxruntime, PyTorch's export";
 
 const peers = new Map([
   ...(options.eager ? [['tfjs-node, eager', ours({ engine: 'eager', backend: 'node' })]] : []),
   ...(options.eager && infer ? [['tfjs-wasm', ours({ engine: 'eager', backend: 'wasm' })]] : []),
   ['compiled', ours({ engine: 'tensorflow' }, true)],
   ['compiled, own operations', ours({ engine: 'tensorflow' })],
-  ...(infer ? [['onnxruntime', ours({ engine: 'onnx' })]] : []),
+  ...(infer ? [['compiled, bfloat16', ours({ engine: 'tensorflow', amp: 'bfloat16' })]] : []),
+  ...(infer ? [['onnx', ours({ engine: 'onnx' })]] : []),
+  ...(infer ? onnxruntime() : []),
   ...(options.python
     ? ['default', 'channels_last'].map((layout) => [`PyTorch ${layout}`, pytorch(layout)])
     : []),
@@ -51,13 +58,15 @@ for (const [name, peer] of peers) {
   const opened = await peer.open?.();
   if (name === 'compiled, own operations' && !opened.facts.ownOperations)
     throw new Error('our own operations are not built: recnext setup');
-  for (let run = 0; run < 3; run++) await peer.run(0);
+  for (let run = 0; run < WARM_UP; run++) await peer.run(0);
 }
 const times = await inTurns(peers, { rounds: Number(rounds), seconds: Number(seconds) });
-const base = times.get('PyTorch channels_last');
+/** What the others are compared with. */
+const rival = times.has(DIRECT) ? DIRECT : 'PyTorch channels_last';
+const base = times.get(rival);
 
 const table = new Table({
-  head: ['', 'images/s', 'quartiles', 'best', 'processor s', 'peak MB', 'of PyTorch channels_last'],
+  head: ['', 'images/s', 'quartiles', 'best', 'processor s', 'peak MB', `of ${rival}`],
   style: { head: [], border: [], compact: true },
   colAligns: ['left', ...Array(6).fill('right')],
 });
@@ -93,14 +102,34 @@ function ours(compute, stockOperations = false) {
 
 function pytorch(layout) {
   const script = fileURLToPath(new URL('pytorch/throughput.py', import.meta.url));
-  const child = spawn(options.python, [script], { stdio: ['pipe', 'pipe', 'ignore'] });
+  return onRequest([options.python, script], `${mode} ${model} ${batchSize} ${inputSize} ${layout} float32`);
+}
+
+/** onnxruntime used directly, on what PyTorch exports: where that Python can. */
+function onnxruntime() {
+  if (options.python === '') return [];
+  const file = join(mkdtempSync(join(tmpdir(), 'recnext-bench-')), 'model.onnx');
+  const script = fileURLToPath(new URL('pytorch/export.py', import.meta.url));
+  const { status, stderr } = spawnSync(options.python, [script, model, batchSize, inputSize, file]);
+  if (status !== 0) {
+    console.error(`PyTorch exports no ONNX here: ${`${stderr}`.trim().split('\n').at(-1)}`);
+    return [];
+  }
+  const direct = fileURLToPath(new URL('onnx-direct.mjs', import.meta.url));
+  const shape = `${batchSize},3,${inputSize},${inputSize}`;
+  return [[DIRECT, onRequest([process.execPath, direct, file, shape], 'run')]];
+}
+
+/** A program that makes a run for every line it reads, and answers with its times. */
+function onRequest([program, ...args], line) {
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'ignore'] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   return {
     async run(seconds) {
       const runs = [];
       const end = performance.now() + 1000 * seconds;
       do {
-        child.stdin.write(`${mode} ${model} ${batchSize} ${inputSize} ${layout} float32\n`);
+        child.stdin.write(`${line}\n`);
         const { seconds: took, cpuSeconds } = JSON.parse((await lines.next()).value);
         runs.push({ ms: 1000 * took, cpuMs: 1000 * cpuSeconds });
       } while (performance.now() < end);

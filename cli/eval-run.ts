@@ -9,7 +9,7 @@ export async function runEvalCommand(
   { perClass: file, ...options }: EvalCommandOptions,
   output: Output,
 ): Promise<void> {
-  const { backend, engine } = await startCompute(options, output, 'inference');
+  const { backend, engine } = await startCompute(options, output, 'batches');
   let progress: Progress | undefined;
   const { perClass, ...report } = await evaluateData(
     { ...options, engine, perClass: file !== undefined },

@@ -13,7 +13,7 @@ export async function runPredictCommand(
   options: PredictCommandOptions,
   output: Output,
 ): Promise<void> {
-  const compute = await startCompute(options, output, 'inference');
+  const compute = await startCompute(options, output, 'single images');
   const { model, classNames, notes } = await loadClassifier(options, showDownloads(output));
   notes.forEach((note) => output.info(note));
   if (model.numClasses === 0) throw new UsageError('predict needs a classifier: --num-classes 0 leaves none');

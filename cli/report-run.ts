@@ -28,7 +28,7 @@ async function evaluateAll(
 ): Promise<void> {
   const { startCompute } = await import('./shared/compute.js');
   const { evaluateRun } = await import('../src/report/evaluate-run.js');
-  const { engine } = await startCompute(options, output, 'inference');
+  const { engine } = await startCompute(options, output, 'batches');
   const { data, batchSize } = options;
   for (const run of runs) {
     let progress: Progress | undefined;

@@ -42,7 +42,11 @@ export async function openSubject(setting: BenchSetting, fetching: FetchOptions 
     throw new UsageError(
       '--fuse folds the batch norms, which a training step needs: leave one of the two away.',
     );
-  const started = await startEngine(setting.compute, training ? 'training' : 'inference', fetching.notice);
+  const started = await startEngine(
+    setting.compute,
+    training ? 'training' : batchSize === 1 ? 'single images' : 'batches',
+    fetching.notice,
+  );
   const compute = setting.stockOperations ? withoutOwnOperations(started) : started;
   const { model } = await loadClassifier(
     training ? { ...classifier, distillation: setting.distil } : classifier,

@@ -1,5 +1,5 @@
 import { selectBackend, type BackendName } from '../backend.js';
-import { resolveEngine, type EngineOptions } from './choose.js';
+import { resolveEngine, type EngineOptions, type Purpose } from './choose.js';
 import type { EngineName } from './engine.js';
 
 /** What is to compute. */
@@ -17,13 +17,13 @@ export interface Compute {
 /**
  * Makes the engine and backend ready that are asked for.
  *
- * @param purpose what a compiled graph would do
+ * @param purpose what the engine is for: `auto` depends on it
  * @param notice told why a better backend was passed over
  * @throws UserError that says why what was asked for by name does not work here
  */
 export async function startEngine(
   { backend, engine, device, threads, amp }: EngineRequest,
-  purpose: 'training' | 'inference',
+  purpose: Purpose,
   notice: (line: string) => void = () => undefined,
 ): Promise<Compute> {
   // Somebody who names a backend wants that to compute.
