@@ -1,13 +1,12 @@
 /**
- * Times a training step or the inference of a batch: ours compiled, with and without our own operations, stock eager TF.js on tfjs-node and on wasm, onnxruntime on
- * our export and on PyTorch's, and PyTorch (bench/pytorch), in turns. What `recnext bench` measures with, and PyTorch beside it.
+ * Times a training step or the inference of a batch, in turns: ours compiled, with and without our own operations; eager TF.js on tfjs-node (stock: with its own operations
+ * only) and on wasm; onnxruntime on our export and on PyTorch's; PyTorch (bench/pytorch). What `recnext bench` measures with, and its rivals beside it.
  *
  *     npm run build && node bench/throughput.mjs [--mode train|infer] [--model recnext_m1] [--batch 16] [--rounds 7] [--python PATH] [--no-eager]
  *
- * Prints images per second (median, quartiles, best), processor time, peak memory, and the ratio of medians to PyTorch in channels_last, or to
- * onnxruntime on PyTorch's export where the Python has onnx and onnxscript. One process for each peer:
- * two copies of a native library share nothing. The threads of PyTorch and of onnxruntime spin while they wait: on a busy machine that takes time from the others and
- * from themselves; GOMP_SPINCOUNT=0 stops PyTorch's.
+ * Prints images per second (median, quartiles, best), processor time, peak memory, and the ratio of medians to PyTorch in channels_last, or to onnxruntime on PyTorch's
+ * export where the Python has onnx and onnxscript. One process for each peer: two copies of a native library share nothing. The threads of PyTorch and of onnxruntime spin
+ * while they wait: on a busy machine that takes time from the others and from themselves; GOMP_SPINCOUNT=0 stops PyTorch's.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync } from 'node:fs';
@@ -43,6 +42,7 @@ const WARM_UP = 3;
 const DIRECT = "onnxruntime, PyTorch's export";
 
 const peers = new Map([
+  ...(options.eager ? [['tfjs-node, stock', stock()]] : []),
   ...(options.eager ? [['tfjs-node, eager', ours({ engine: 'eager', backend: 'node' })]] : []),
   ...(options.eager && infer ? [['tfjs-wasm', ours({ engine: 'eager', backend: 'wasm' })]] : []),
   ['compiled', ours({ engine: 'tensorflow' }, true)],
@@ -98,6 +98,16 @@ function ours(compute, stockOperations = false) {
     // As the PyTorch side: the distillation head learns from given classes.
     distil: !infer,
   });
+}
+
+/** Eager TF.js with its own operations only. */
+function stock() {
+  const before = process.env.NODE_OPTIONS;
+  process.env.NODE_OPTIONS = `${before ?? ''} --import ${new URL('stock-kernels.mjs', import.meta.url).href}`;
+  const peer = ours({ engine: 'eager', backend: 'node' });
+  if (before === undefined) delete process.env.NODE_OPTIONS;
+  else process.env.NODE_OPTIONS = before;
+  return peer;
 }
 
 function pytorch(layout) {
