@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { median } from '../dist/src/bench/statistics.js';
 
 const { values: options } = parseArgs({ options: { runs: { type: 'string', default: '9' } } });
 const dist = process.env.RECNEXT_DIST ?? fileURLToPath(new URL('../dist', import.meta.url));
@@ -64,12 +65,6 @@ const CONTENDERS = {
   },
   python: () => run(python, ['-c', CONVERT, checkpoint, join(folder, 'python')]),
 };
-
-function median(numbers) {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-}
 
 try {
   const { modelSpec, resolveModel } = await import(join(dist, 'src/models/model-config.js'));

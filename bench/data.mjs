@@ -20,6 +20,7 @@ import { decodeImageNow } from '../dist/src/data/decode.js';
 import { decodeImage, evalTransform, trainTransform } from '../dist/src/data/index.js';
 import { inOneScope } from '../dist/src/data/simd/instance.js';
 import { photograph } from './photograph.mjs';
+import { median } from '../dist/src/bench/statistics.js';
 
 // As in worker threads.
 sharp.concurrency(1);
@@ -127,8 +128,4 @@ async function startPython(python) {
     },
     stop: () => child.stdin.end(),
   };
-}
-
-function median(list) {
-  return [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
 }

@@ -16,6 +16,7 @@ import { createInterface } from 'node:readline/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { photograph } from './photograph.mjs';
+import { median } from '../dist/src/bench/statistics.js';
 
 const FILES = 64;
 const BATCH = 64;
@@ -155,8 +156,4 @@ async function serve(folder) {
     const { user, system } = process.cpuUsage(before);
     console.log(`> ${speed} ${(user + system) / 1000 / images}`);
   }
-}
-
-function median(list) {
-  return [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
 }

@@ -13,6 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
 import protobuf from 'protobufjs/light.js';
+import { median } from '../dist/src/bench/statistics.js';
 
 const { values } = parseArgs({
   options: {
@@ -406,11 +407,6 @@ async function measure() {
   console.log(table.toString());
   oneDnn.removeAllListeners('exit').kill();
   eigen.removeAllListeners('exit').kill();
-}
-
-function median(list) {
-  const sorted = [...list].sort((a, b) => a - b);
-  return sorted[sorted.length >> 1];
 }
 
 /** A GraphDef of these nodes. */

@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { photograph } from './photograph.mjs';
+import { median } from '../dist/src/bench/statistics.js';
 
 const FILES = 32;
 const load = (path) => import(`../dist/src/${path}`);
@@ -130,8 +131,4 @@ function setting(distillationType, teacher) {
     const { user, system } = process.cpuUsage(cpu);
     return { seconds: (performance.now() - start) / 1000, cpu: (user + system) / 1e6 };
   };
-}
-
-function median(list) {
-  return [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
 }

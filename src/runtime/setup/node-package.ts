@@ -11,9 +11,14 @@ const NODE_PACKAGE_VERSION = '4.22.0';
 
 /** The folder of this package: the nearest one above with a package.json. */
 export function ownPackageFolder(): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
-  return folder;
+  const start = dirname(fileURLToPath(import.meta.url));
+  for (let folder = start; ; folder = dirname(folder)) {
+    if (existsSync(join(folder, 'package.json'))) return folder;
+    if (dirname(folder) === folder)
+      throw new Error(
+        `no package.json above ${start}: recnext runs from its package folder, not bundled into one file.`,
+      );
+  }
 }
 
 /** Where `require` finds tfjs-node-gpu from here, looked up afresh (Node.js remembers what it did not find). */
