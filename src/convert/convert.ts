@@ -129,8 +129,10 @@ function checkStorage({ to = 'layers', quantize, shardBytes, calibration }: Conv
 
 /** The model in the form to be written. What is for inference only has no use for batch norms. */
 function inForm(original: ReadModel, to: Target, fuse: ConvertOptions['fuse']): HostModel {
-  if (fuse !== undefined) return fused(original, fuse);
-  return isGraphTarget(to) && fuseMode(original.config) !== 'full' ? fused(original, 'full') : original;
+  const wanted = fuse ?? (isGraphTarget(to) ? 'full' : undefined);
+  // Without batch norms it is as fused as it can be: nothing is left to do.
+  const done = wanted === undefined || (wanted === 'full' && fuseMode(original.config) === 'full');
+  return done ? original : fused(original, wanted);
 }
 
 /** @param consume gives the original's weights up as they are used */

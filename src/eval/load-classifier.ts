@@ -3,6 +3,7 @@ import { pretrainedSource } from '../convert/hub/pretrained-source.js';
 import { loadModel } from '../convert/load-weights.js';
 import { UsageError } from '../errors.js';
 import { buildModel, replaceBatchnorm, type RecNext, type RegNet } from '../models/index.js';
+import { fuseMode } from '../models/model-config.js';
 import { classNames } from './class-names.js';
 
 export interface ClassifierOptions {
@@ -83,6 +84,7 @@ function randomModel({
 }
 
 function fused(model: RecNext | RegNet): RecNext | RegNet {
+  if (fuseMode(model.config) === 'full') return model;
   const result = replaceBatchnorm(model);
   model.dispose();
   return result;
