@@ -2,9 +2,12 @@ import type { FetchOptions } from '../runtime/fetch/fetch-options.js';
 import { pretrainedSource } from '../convert/hub/pretrained-source.js';
 import { loadModel } from '../convert/load-weights.js';
 import { UsageError } from '../errors.js';
+import { namedWeights } from '../layers/spec/module-spec.js';
 import { buildModel, replaceBatchnorm, type RecNext, type RegNet } from '../models/index.js';
 import { fuseMode } from '../models/model-config.js';
+import type { StateDict } from '../models/state-dict.js';
 import { classNames } from './class-names.js';
+import { syntheticStateDict } from './verify/synthetic.js';
 
 export interface ClassifierOptions {
   /** Registry name; with weights it may be left away. */
@@ -80,7 +83,17 @@ function randomModel({
 }: ClassifierOptions): RecNext | RegNet {
   if (model === undefined)
     throw new UsageError('--random-weights needs --model: which model to fill with them.');
-  return buildModel(model, { numClasses, imgSize, distillation, seed });
+  const built = buildModel(model, { numClasses, imgSize, distillation, seed });
+  built.loadStateDict(trainedStatistics(built), { strict: false });
+  return built;
+}
+
+/**
+ * Biases and statistics of batch norms that are not 0 and 1. Runtimes leave away what adds 0: the speed measured would be that of another model than one that has learnt.
+ */
+function trainedStatistics({ spec }: RecNext | RegNet): StateDict {
+  const learnt = namedWeights(spec).filter(([name]) => /\.(bias|running_mean|running_var)$/.test(name));
+  return syntheticStateDict(learnt.map(([name, { shape }]) => [name, shape]));
 }
 
 function fused(model: RecNext | RegNet): RecNext | RegNet {
