@@ -54,7 +54,7 @@ export async function evaluateRun(
       `${path} has no best weights to evaluate: expected best/ or best-ema/, which a run with validation images writes.`,
     );
   const config = mergeConfig(await readConfigFile(RunFolder.configFile(path)));
-  const val = data ?? (await openValidation(config, { source: weights }, hooks.notice, leaveOut));
+  const val = data ?? (await openValidation(config, { data: { source: weights } }, hooks.notice, leaveOut));
   if (val === undefined)
     throw new UserError(`${path}: the run had no validation images: say with --data what to evaluate it on.`);
   const report = await evaluateData({ weights, data: val, batchSize, engine, perClass: true }, hooks);

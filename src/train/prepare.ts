@@ -43,8 +43,9 @@ export async function prepareRun(
 ): Promise<PreparedRun> {
   const { notice, leaveOut } = hooks;
   const leftOut = new LeftOutReport(notice);
-  const data = await openTraining(config, leaveOut, fetching(hooks), leftOut);
-  const val = await openValidation(config, data, notice, leaveOut, fetching(hooks));
+  const opened = await openTraining(config, leaveOut, fetching(hooks), leftOut);
+  const { data } = opened;
+  const val = await openValidation(config, opened, notice, leaveOut, fetching(hooks));
   const model = await studentOf(config, data.numClasses, checkpoint, hooks);
   // Before a folder is made: throws for names that the model does not have.
   freeze(model, config.freeze);

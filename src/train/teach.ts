@@ -149,7 +149,7 @@ async function prepare(layers: readonly ConfigLayer[], hooks: TeachHooks): Promi
 }
 
 async function runFor(config: RunConfig, hooks: TeachHooks): Promise<CachedRun> {
-  const data = await openTraining(config, hooks.leaveOut, fetching(hooks));
+  const { data } = await openTraining(config, hooks.leaveOut, fetching(hooks));
   // Only to know how it wants its images.
   const model = await studentOf(config, data.numClasses, undefined, hooks);
   const { dataConfig: student } = model;

@@ -26,13 +26,21 @@ const EVAL_BATCH = 1.5;
 /** Names of samples that are left out, because they cannot be read. */
 export type LeftOut = ReadonlySet<string>;
 
+/** What `--data` holds. */
+export interface TrainingData {
+  /** The images to train on. */
+  readonly data: Dataset;
+  /** Where the source is not divided into splits: all of its images, those that are held out included. */
+  readonly undivided: Dataset | undefined;
+}
+
 /** Opens `--data`. Throws UserError for data that no classifier can be trained on. */
 export async function openTraining(
   config: RunConfig,
   leaveOut: LeftOut = new Set(),
   hooks: FetchOptions = {},
   report?: LeftOutReport,
-): Promise<Dataset> {
+): Promise<TrainingData> {
   const all = without(
     await openDataset(config.data, {
       ...hooks,
@@ -54,7 +62,7 @@ export async function openTraining(
     throw new UserError(
       `${data.source} has ${data.numClasses} class: a classifier needs two or more to tell apart.`,
     );
-  return data;
+  return { data, undivided: all.split === undefined ? all : undefined };
 }
 
 function cacheOf({ cacheDir, cacheLimit }: RunConfig): { cacheDir?: string; cacheLimit?: number } {
@@ -66,6 +74,11 @@ function isHeldOut({ val, valSplit }: RunConfig, { split }: Dataset): boolean {
   return valSplit > 0 && val === undefined && split === undefined;
 }
 
+/** What is known of the images to train on, once they are open. */
+interface ValidationSource extends Partial<Pick<TrainingData, 'undivided'>> {
+  readonly data: Pick<Dataset, 'source'> & Partial<Pick<Dataset, 'classes' | 'numClasses'>>;
+}
+
 /**
  * The images of `--val`; without it, the validation split of the data where there is one; without that, the share of the training images
  * that `--val-split` keeps apart.
@@ -74,7 +87,7 @@ function isHeldOut({ val, valSplit }: RunConfig, { split }: Dataset): boolean {
  */
 export async function openValidation(
   config: RunConfig,
-  data: Pick<Dataset, 'source'> & Partial<Pick<Dataset, 'classes' | 'numClasses'>>,
+  { data, undivided }: ValidationSource,
   notice: (line: string) => void,
   leaveOut: LeftOut = new Set(),
   hooks: FetchOptions = {},
@@ -86,7 +99,9 @@ export async function openValidation(
     split: 'val',
     numClasses: data.numClasses,
   } as const;
-  const val = without(await openDataset(config.val ?? config.data, options), leaveOut);
+  // Opened a second time, it would be held to the rule for what is scored: no shard may be broken.
+  const all = config.val === undefined ? undivided : undefined;
+  const val = all ?? without(await openDataset(config.val ?? config.data, options), leaveOut);
   if (isHeldOut(config, val)) return holdOut(val, config.valSplit).val;
   if (config.val === undefined && val.split === undefined) {
     notice('no validation images: give them with --val to see how well the model does.');

@@ -92,14 +92,13 @@ async function open(place: string, kind: Kind | undefined, context: SourceContex
   }
   const found = await stat(place).catch(() => undefined);
   if (found?.isDirectory()) return openFolder(place, kind, context);
-  const whole = { ...context, split: context.wanted };
   if (found !== undefined) {
-    if (kind === 'csv' || (kind === undefined && /\.csv$/i.test(place))) return openCsv(place, whole);
+    if (kind === 'csv' || (kind === undefined && /\.csv$/i.test(place))) return openCsv(place, context);
     if (kind === 'inaturalist' || (kind === undefined && isINaturalist(place)))
-      return openINaturalist(place, whole);
-    return openPacked([await localFile(place)], kind, whole);
+      return openINaturalist(place, context);
+    return openPacked([await localFile(place)], kind, context);
   }
   if (!isPattern(place)) throw new UserError(`${place} does not exist: ${EXPECTED}.`);
   const files = await expandPattern(place);
-  return openPacked(await Promise.all(files.map(localFile)), kind, whole);
+  return openPacked(await Promise.all(files.map(localFile)), kind, context);
 }

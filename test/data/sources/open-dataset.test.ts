@@ -178,6 +178,8 @@ describe('shards', () => {
       const dataset = await openDataset(spec, { split });
       expect(await contents(dataset, root)).toEqual(train);
       expect(dataset.classes).toEqual(['cat', 'dog']);
+      // What is named is taken whole, whatever it is called: nobody knows of the rest.
+      expect(dataset.split).toBe(spec === root ? 'train' : undefined);
     }
     expect(await contents(await openDataset(root, { split: 'val' }), root)).toEqual(['val-000000.tar!v:1:v']);
     await expect(openDataset(root)).rejects.toThrow('has the splits train and val');

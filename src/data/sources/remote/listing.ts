@@ -27,8 +27,8 @@ export function chooseFiles(
   wanted: Split | undefined,
 ): { readonly files: readonly RemoteFile[]; readonly split: Split | undefined } | undefined {
   const one = files.get(path);
-  if (one !== undefined) return { files: [one], split: wanted };
-  if (isPattern(path)) return { files: matching(path, files, address), split: wanted };
+  if (one !== undefined) return { files: [one], split: undefined };
+  if (isPattern(path)) return { files: matching(path, files, address), split: undefined };
   const prefix = path === '' ? '' : `${path}/`;
   // Data sets of the hub have their files in `data`.
   const shards = packedIn(files, prefix) ?? packedIn(files, `${prefix}data/`);

@@ -32,10 +32,9 @@ export async function openRemote(
   switch (scheme) {
     case 'http':
     case 'https': {
-      const whole = { ...known, split: context.wanted };
-      if (isCsv(new URL(address).pathname, kind)) return openWebCsv(address, whole);
+      if (isCsv(new URL(address).pathname, kind)) return openWebCsv(address, known);
       const { webFiles } = await import('./web.js');
-      return openShards(await webFiles(address, context.remote), kind, whole);
+      return openShards(await webFiles(address, context.remote), kind, known);
     }
     case 'hf': {
       const { hubListing } = await import('./hub.js');
@@ -59,12 +58,9 @@ async function openListing(
   context: SourceContext,
 ): Promise<Dataset> {
   const { source } = context;
-  const { path: place, files } = listing;
+  const { files } = listing;
   const csv = csvOf(listing, kind, source);
-  if (csv !== undefined) {
-    const split = place === '' || files.has(place) ? context.wanted : undefined;
-    return openRemoteCsv(csv, csv.beside, csv.name, { ...context, split });
-  }
+  if (csv !== undefined) return openRemoteCsv(csv, csv.beside, csv.name, context);
   if (kind !== 'folders' && kind !== 'list') {
     const chosen = chooseFiles(listing, source, kind, context.wanted);
     if (chosen !== undefined) return openShards(chosen.files, kind, { ...context, split: chosen.split });
