@@ -15,6 +15,7 @@ export async function runEvalCommand(
     { ...options, engine, perClass: file !== undefined },
     {
       ...showDownloads(output),
+      warn: (line) => output.warn(line),
       onStart: (images) => {
         progress = output.progress('evaluating', images);
       },
@@ -23,9 +24,12 @@ export async function runEvalCommand(
   ).finally(() => progress?.done());
   if (file !== undefined && perClass !== undefined) await writePerClass(file, perClass);
   const { model, images, top1, top5, k, loss, imagesPerSecond, pipeline } = report;
+  const shards = report.leftOut?.filter(({ kind }) => kind === 'shard').length ?? 0;
+  const broken = (report.leftOut?.length ?? 0) - shards;
   output.result(
     { ...report, backend, engine: engine.engine, ...(file !== undefined && { perClass: file }) },
     `${model}: top-1 ${top1.toFixed(3)} %, top-${k} ${top5.toFixed(3)} %, loss ${loss.toFixed(4)} on ${images} images\n` +
+      (broken + shards > 0 ? `left out, because broken: ${broken} images, ${shards} shards\n` : '') +
       `${imagesPerSecond.toFixed(1)} images/s (model alone ${pipeline.computeImagesPerSecond.toFixed(1)}) on ${engine.engine === 'eager' ? backend : engine.engine}`,
   );
 }

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { addCacheOptions, type CacheOptions } from './shared/cache-options.js';
 import { addClassifierOptions, type ClassifierCommandOptions } from './shared/classifier-options.js';
 import {
@@ -16,6 +16,7 @@ export interface EvalCommandOptions
   data: string;
   batchSize: number;
   perClass?: string;
+  onError: 'skip' | 'fail';
   tta?: boolean;
 }
 
@@ -26,6 +27,14 @@ export function registerEvalCommand(program: Command): void {
     .description('Scores weights on labelled images, with the preprocessing of the published figures.')
     .requiredOption('--data <source>', 'class folders or shards; of several splits, the validation split')
     .option('--batch-size <n>', 'images at a time', integer(1, 65536), 64)
+    .addOption(
+      new Option(
+        '--on-error <what>',
+        'at an image or a shard that cannot be read: score the others and tell of it, or fail',
+      )
+        .choices(['skip', 'fail'])
+        .default('fail'),
+    )
     .option('--tta', 'average over each image and its mirror image (twice the time)')
     .option(
       '--per-class <file>',

@@ -18,7 +18,7 @@ const ENOUGH = 1000;
 const MAX_IN_A_ROW = 100;
 
 /**
- * Goes on without samples that can't be read. In place of a broken one stands the next good one in the order of the data set, with the same epoch and view:
+ * Goes on without samples that can't be read. In training, in place of a broken one stands the next good one in the order of the data set, with the same epoch and view:
  * what a batch holds depends on the data and the address alone, not on what was met before.
  */
 export class BrokenSamples {
@@ -41,19 +41,32 @@ export class BrokenSamples {
     this.#tried++;
     for (let i = 0; i < tries; i++) {
       const candidate = (index + i) % length;
-      if (this.#broken.has(candidate)) continue;
-      try {
-        await load(candidate);
-        return candidate;
-      } catch (error) {
-        // Of a network that fails nothing follows for the sample.
-        if (!(error instanceof UserError) || error instanceof FetchFailedError) throw error;
-        this.#add(candidate, error.message);
-      }
+      if (!this.#broken.has(candidate) && (await this.#loads(candidate, load))) return candidate;
     }
     throw new UserError(
       `${source}: ${tries} samples in a row are broken, from the first: ${this.#broken.get(index)!} ${ADVICE}`,
     );
+  }
+
+  /**
+   * Whether `load` takes the sample: one that is broken has no other in its place.
+   * @throws UserError when too many are broken; what `load` throws besides UserError
+   */
+  async isGood(index: number, load: (index: number) => Promise<void>): Promise<boolean> {
+    this.#tried++;
+    return this.#loads(index, load);
+  }
+
+  async #loads(index: number, load: (index: number) => Promise<void>): Promise<boolean> {
+    try {
+      await load(index);
+      return true;
+    } catch (error) {
+      // Of a network that fails nothing follows for the sample.
+      if (!(error instanceof UserError) || error instanceof FetchFailedError) throw error;
+      this.#add(index, error.message);
+      return false;
+    }
   }
 
   #add(index: number, reason: string): void {

@@ -24,6 +24,11 @@ export class LeftOutReport {
 
   readonly sample = ({ name, reason }: BrokenSample): void => this.#add({ kind: 'sample', name, reason });
 
+  /** Everything so far, in the order in which it was found. */
+  get lines(): readonly LeftOutLine[] {
+    return this.#lines;
+  }
+
   /** Shards and samples so far, those of earlier runs not included. */
   get counts(): { readonly shards: number; readonly samples: number } {
     const shards = this.#lines.filter(({ kind }) => kind === 'shard').length;

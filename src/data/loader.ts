@@ -44,11 +44,12 @@ export interface LoaderOptions {
   /** Bytes of decoded pixels kept for later epochs where the whole set fits into them; 0: none. Default 256 MiB. */
   readonly cacheBytes?: number;
   /**
-   * What a sample does that can't be read or decoded. `fail` (default): it ends the epoch. `skip`: the next good one of the data set stands in its place; if a
-   * tenth of the samples is broken, or a hundred one after the other, that is an error still.
+   * What a sample does that can't be read or decoded. `fail` (default): it ends the epoch. `skip`: the next good one of the data set stands in its place, so
+   * that batches stay full. `omit`: nothing does, its batch is smaller, so that no sample is there twice. If a tenth of the samples is broken, or a hundred
+   * one after the other are skipped, that is an error still.
    */
-  readonly onError?: 'skip' | 'fail';
-  /** With `skip`, told of each broken sample, once. */
+  readonly onError?: 'skip' | 'omit' | 'fail';
+  /** With `skip` and `omit`, told of each broken sample, once. */
   readonly onBroken?: (sample: BrokenSample) => void;
 }
 
@@ -56,7 +57,7 @@ export interface LoaderOptions {
 export interface Loader {
   /** Pictures of one epoch. */
   readonly samples: number;
-  /** Batches of one epoch. */
+  /** Batches of one epoch; fewer come where all samples of one are omitted. */
   readonly steps: number;
   /**
    * The batches of `epoch` from `firstStep` on, in order; what came before is not read. They depend on the data and on (seed, epoch, sample, view) alone,
@@ -99,7 +100,7 @@ export function createLoader(dataset: Dataset, options: LoaderOptions): Loader {
   const stride = height * width * 3;
   const memory = new BatchMemory(Math.min(batchSize, sampler.length) * stride, prefetch + 2);
   const writer = createSampleWriter(dataset, { transform, workers, concurrency, cacheBytes });
-  const broken = onError === 'skip' ? new BrokenSamples(dataset, onBroken) : undefined;
+  const broken = onError === 'fail' ? undefined : new BrokenSamples(dataset, onBroken);
 
   async function makeBatch(
     wanted: Int32Array,
@@ -109,20 +110,22 @@ export function createLoader(dataset: Dataset, options: LoaderOptions): Loader {
   ) {
     const array = memory.take();
     const target = writer.open(array, left);
-    const load = async (index: number, i: number): Promise<number> => {
+    const load = async (index: number, i: number): Promise<number | undefined> => {
       const write = (sample: number): Promise<void> =>
         target.write({ seed, epoch, index: sample, view: views?.[i] ?? 0 }, i * stride);
-      if (broken) return broken.firstGood(index, write);
-      await write(index);
+      if (broken === undefined) await write(index);
+      else if (onError === 'skip') return broken.firstGood(index, write);
+      else if (!(await broken.isGood(index, write))) return undefined;
       return index;
     };
     const loads = await Promise.allSettled(Array.from(wanted, load));
     // All of them have ended before the batch fails: nothing is left running, and of several errors it is always the first one's.
     target.end();
-    const indices = Int32Array.from(loads, (result) => {
+    const found = loads.map((result) => {
       if (result.status === 'rejected') throw result.reason;
       return result.value;
     });
+    const indices = closeRanks(array, stride, found);
     return {
       images: array.subarray(0, indices.length * stride),
       shape: [indices.length, height, width, 3] as const,
@@ -177,7 +180,9 @@ export function createLoader(dataset: Dataset, options: LoaderOptions): Loader {
       try {
         for (let step = firstStep; step < steps; step++) {
           ahead.fill(step + prefetch);
-          yield await ahead.batches.shift()!;
+          const batch = await ahead.batches.shift()!;
+          if (batch.indices.length > 0) yield batch;
+          else batch.release?.();
         }
       } finally {
         await ahead.leave();
@@ -190,6 +195,19 @@ export function createLoader(dataset: Dataset, options: LoaderOptions): Loader {
       prepared.fill(firstStep + prefetch);
     },
   };
+}
+
+/** Moves pictures up to where others were left out, in place. Returns the samples that are there. */
+function closeRanks(
+  images: Float32Array,
+  stride: number,
+  found: readonly (number | undefined)[],
+): Int32Array {
+  const there = found.flatMap((index, i) => (index === undefined ? [] : [{ index, i }]));
+  there.forEach(({ i }, to) => {
+    if (i !== to) images.copyWithin(to * stride, i * stride, (i + 1) * stride);
+  });
+  return Int32Array.from(there, ({ index }) => index);
 }
 
 /** The action, done at the first call only: memory given back twice would be two batches' at once. */

@@ -1,7 +1,14 @@
 import { UserError } from '../errors.js';
 import { weightsLabel } from '../convert/hub/resolve-weights.js';
 import type { FetchOptions } from '../runtime/fetch/fetch-options.js';
-import { createLoader, evalTransform, openDataset, type Dataset } from '../data/index.js';
+import {
+  createLoader,
+  evalTransform,
+  LeftOutReport,
+  openDataset,
+  type Dataset,
+  type LeftOutLine,
+} from '../data/index.js';
 import type { DataConfig } from '../models/image-model.js';
 import { smallInputNotice } from '../models/index.js';
 import type { EngineOptions } from '../runtime/engines/choose.js';
@@ -23,6 +30,8 @@ export interface EvaluateDataOptions extends ClassifierOptions {
   /** Where data that must be fetched are kept, and how many bytes of them (see `openDataset`). */
   readonly cacheDir?: string;
   readonly cacheLimit?: number;
+  /** What an image or a shard does that is broken: `fail` (default) ends it, `skip` scores the others and says which were left out. */
+  readonly onError?: 'skip' | 'fail';
   /** How images are brought to the input, where it isn't to be as the model has it. */
   readonly interpolation?: DataConfig['interpolation'];
   readonly cropPct?: number;
@@ -39,12 +48,16 @@ export interface EvaluateDataOptions extends ClassifierOptions {
 export interface EvaluateDataHooks extends EvaluateOptions, FetchOptions {
   /** The images are about to be scored. */
   readonly onStart?: (images: number) => void;
+  /** Told of each shard and image that is left out, a line each. */
+  readonly warn?: (line: string) => void;
 }
 
 export interface EvaluationReport extends Metrics {
   /** Where it was asked for. */
   readonly perClass?: PerClass;
   readonly model: string;
+  /** With `onError: 'skip'`, what the figures are without. */
+  readonly leftOut?: readonly LeftOutLine[];
   /** Whole run over the data: reading, decoding, transforms, model. */
   readonly imagesPerSecond: number;
   /** What the images went through, and where the time went. */
@@ -69,6 +82,8 @@ export async function evaluateData(
   hooks: EvaluateDataHooks = {},
 ): Promise<EvaluationReport> {
   const { model, classNames, notes } = await loadClassifier(options, hooks);
+  const leftOut = new LeftOutReport();
+  const { onError = 'fail' } = options;
   try {
     [...notes, smallInputNotice(model)].forEach((note) => note !== undefined && hooks.notice?.(note));
     const data =
@@ -78,6 +93,8 @@ export async function evaluateData(
             numClasses: model.numClasses,
             cacheDir: options.cacheDir,
             cacheLimit: options.cacheLimit,
+            onBroken: onError,
+            onBrokenShard: leftOut.shard,
             notice: hooks.notice,
             signal: hooks.signal,
             timing: hooks.timing,
@@ -95,6 +112,11 @@ export async function evaluateData(
       transform: evalTransform(dataConfig),
       cacheBytes: 0,
       workers,
+      onError: onError === 'skip' ? 'omit' : 'fail',
+      onBroken(sample) {
+        hooks.warn?.(`left out: ${sample.reason}`);
+        leftOut.sample(sample);
+      },
     });
     const engine = await openEngine(model, options.engine, hooks.notice);
     const scored = options.tta ? flipAverage(engine) : engine;
@@ -104,6 +126,10 @@ export async function evaluateData(
       ...hooks,
       onLogits: (logits, { labels, indices }) => confusion?.add(logits, labels, indices),
     }).finally(() => engine.dispose());
+    if (metrics.images === 0)
+      throw new UserError(
+        `${data.source}: no image of it can be read, the first: ${leftOut.lines[0]!.reason}`,
+      );
     if (!Number.isFinite(metrics.loss))
       throw new UserError(
         `${options.weights ?? model.name}: the model gives NaN or Inf on ${data.source}: its weights are damaged, or its running variances negative.`,
@@ -112,6 +138,7 @@ export async function evaluateData(
     return {
       model: model.name,
       ...metrics,
+      ...(onError === 'skip' && { leftOut: leftOut.lines }),
       ...(confusion && {
         perClass: await perClassOf(confusion, data, names, weightsLabel(options.weights ?? model.name)),
       }),

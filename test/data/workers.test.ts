@@ -196,6 +196,30 @@ describe.each([0, 2])('broken samples with %i workers', (workers) => {
     ]);
   });
 
+  it('are left out where no other may stand in their place, a whole batch of them as well', async () => {
+    const broken = [1, 3, 8, 9, 10, 11];
+    const files = Array.from({ length: 62 }, (_, i) => (broken.includes(i) ? half() : good()));
+    files[2] = await noiseJpeg(50, 40, 2);
+    const reported: string[] = [];
+    const loader = createLoader(memoryDataset(files), {
+      batchSize: 4,
+      transform,
+      workers,
+      onError: 'omit',
+      onBroken: ({ name }) => reported.push(name),
+    });
+    const batches = await take(loader.epoch(0));
+    const kept = files.flatMap((_, i) => (broken.includes(i) ? [] : [i]));
+    expect(batches.flatMap(({ indices }) => [...indices])).toEqual(kept);
+    expect(batches.flatMap(({ labels }) => [...labels])).toEqual(kept.map((i) => i % 7));
+    expect(batches.map(({ shape: [size] }) => size)).toEqual([2, 4, ...Array<number>(12).fill(4), 2]);
+    expect(reported.sort()).toEqual(broken.map((i) => `memory/${i}.jpg`).sort());
+    // Each picture is its own, although others before it are missing.
+    const pair = memoryDataset([files[0]!, files[2]]);
+    const [alone] = await take(createLoader(pair, { batchSize: 4, transform, workers }).epoch(0));
+    expect(batches[0]!.images).toEqual(alone!.images);
+  });
+
   it('are an error when all are broken', async () => {
     const loader = createLoader(memoryDataset([half()], 5000), {
       batchSize: 8,
