@@ -1,7 +1,7 @@
-import { UserError } from '../../errors.js';
+import { UsageError, UserError } from '../../errors.js';
 import { FetchFailedError } from '../../runtime/fetch/transfer-error.js';
 import { WrongBytesError } from '../../runtime/fetch/transfer.js';
-import { describeBroken } from './broken-shard.js';
+import { describeBroken, type BrokenShard } from './broken-shard.js';
 import { DamagedError } from './damage.js';
 import type { DataFile } from './data-file.js';
 import type { SampleIndex } from './sample-index.js';
@@ -29,39 +29,45 @@ export async function wholeShards<T>(
 ): Promise<WholeShards<T>> {
   const files: DataFile[] = [];
   const results: T[] = [];
+  let reason: string | undefined;
+  // Without its only shard nothing is left of a set: what is wrong with it is the error.
+  const onBroken = shards.length === 1 ? 'fail' : context.onBroken;
   for (let i = 0; i < shards.length; i += PARALLEL) {
     const some = shards.slice(i, i + PARALLEL);
-    const found = await Promise.all(some.map((file) => openOnceMore(file, context, open)));
-    for (const [k, result] of found.entries()) {
-      if (result === undefined) continue;
-      files.push(some[k]!);
-      results.push(result.value);
+    const found = await Promise.all(some.map((file) => openOnceMore(file, { ...context, onBroken }, open)));
+    for (const [k, { value, broken }] of found.entries()) {
+      if (broken === undefined) {
+        files.push(some[k]!);
+        results.push(value);
+      } else reason ??= broken.reason;
     }
   }
   if (files.length === 0)
     throw new UserError(
-      `${context.source}: all of its ${shards.length} shards are broken: fetch them again.`,
+      `${context.source}: all of its ${shards.length} shards are broken, the first: ${reason} Fetch them again.`,
     );
   return { files, results };
 }
 
-/** Opens a shard; one whose bytes are damaged a second time, if it can be fetched again. Undefined: it is left out. */
+/** Opens a shard; one whose bytes are damaged a second time, if it can be fetched again. One that stays so is left out, or ends it. */
 async function openOnceMore<T>(
   file: DataFile,
   context: SourceContext,
   open: (file: DataFile) => Promise<T>,
-): Promise<{ value: T } | undefined> {
+): Promise<{ value: T; broken?: undefined } | { value?: undefined; broken: BrokenShard }> {
   let fetchedAgain = false;
   for (;;)
     try {
       return { value: await open(file) };
     } catch (error) {
-      if (!(error instanceof UserError) || error instanceof FetchFailedError) throw error;
+      // A cache that is too small is no fault of the shard's either.
+      const isOfShard = error instanceof UserError && !(error instanceof UsageError);
+      if (!isOfShard || error instanceof FetchFailedError) throw error;
       // Those have come twice already.
       fetchedAgain ||= error instanceof WrongBytesError;
       if (!fetchedAgain && (await file.renew())) {
         fetchedAgain = true;
-        context.notice(`${error.message} Fetching it again.`);
+        context.notice(`fetching it again: ${error.message}`);
         continue;
       }
       const isDamaged = error instanceof DamagedError || error instanceof WrongBytesError;
@@ -69,7 +75,7 @@ async function openOnceMore<T>(
       const broken = await describeBroken(file, error, fetchedAgain);
       context.notice(`left out: ${broken.reason}`);
       context.onBrokenShard(broken);
-      return undefined;
+      return { broken };
     }
 }
 

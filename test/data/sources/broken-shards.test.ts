@@ -60,7 +60,18 @@ describe('a shard that is cut off', () => {
   it('is no reason to go on if it is the only one', async () => {
     const root = await shards();
     for (let s = 0; s < 3; s++) await truncate(path.join(root, `s-${s}.tar`), 700);
-    await expect(open(root, 'skip')).rejects.toThrow(/all of its 3 shards are broken/);
+    await expect(open(root, 'skip')).rejects.toThrow(
+      /all of its 3 shards are broken, the first: .*s-0\.tar is truncated: .* Fetch them again\.$/,
+    );
+  });
+
+  it('is named as the error where the set has no other', async () => {
+    const root = await shards();
+    await truncate(path.join(root, 's-1.tar'), 700);
+    const notices: string[] = [];
+    const options = { onBroken: 'skip', notice: (line: string) => notices.push(line) } as const;
+    await expect(openDataset(path.join(root, 's-1.tar'), options)).rejects.toThrow(/s-1\.tar is truncated/);
+    expect(notices).toEqual([]);
   });
 
   it('ends in a header: what lies before is told', async () => {
