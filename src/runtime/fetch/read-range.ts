@@ -36,9 +36,15 @@ export async function readRange(
   }
 }
 
+/** What servers answer for a file that they do not have. */
+const GONE: readonly number[] = [404, 410];
+/** Buckets without the right to list them answer 403 for it: whether a file may not be read or is not there, they do not tell. */
+const GONE_OR_HIDDEN: readonly number[] = [...GONE, 403];
+
 /**
  * A small file, whole; undefined where the server has none.
  * @param limit bytes
+ * @param expected it must be there: then 403 is a refusal, and else as good as none
  * @throws UserError for what the server refuses, FetchFailedError for a network that fails for good
  */
 export async function readWhole(
@@ -47,13 +53,13 @@ export async function readWhole(
   limit: number,
   client: Client,
   options: FetchOptions,
+  expected = false,
 ): Promise<Buffer | undefined> {
   try {
     return await withRetries(options, async () => {
       const reply = await askFor(remote, {}, client);
       try {
-        // Buckets without the right to list them answer 403 for what they do not have.
-        if ([403, 404, 410].includes(reply.status)) return undefined;
+        if ((expected ? GONE : GONE_OR_HIDDEN).includes(reply.status)) return undefined;
         if (reply.status !== 200) throw remote.refuse(reply);
         return await wholeBody(reply, limit, `${name} has more than ${limit} bytes: expected a small file.`);
       } finally {

@@ -140,7 +140,7 @@ export async function openRemoteCsv(
   address: string,
   context: SourceContext,
 ): Promise<Dataset> {
-  const text = await readText(file, context.remote);
+  const text = await readText(file, context.remote, true);
   if (text === undefined) throw new UserError(`${file.name} does not exist.`);
   return csvDataset(
     {
@@ -153,7 +153,11 @@ export async function openRemoteCsv(
   );
 }
 
-export async function readText(file: AddressedFile, options: RemoteOptions): Promise<string | undefined> {
-  const bytes = await readWhole(file.remote, file.name, MAX_TEXT, file.client, options);
+export async function readText(
+  file: AddressedFile,
+  options: RemoteOptions,
+  expected = false,
+): Promise<string | undefined> {
+  const bytes = await readWhole(file.remote, file.name, MAX_TEXT, file.client, options, expected);
   return bytes?.toString('utf8').replace(/^\uFEFF/, '');
 }

@@ -32,6 +32,8 @@ export async function openRemote(
   switch (scheme) {
     case 'http':
     case 'https': {
+      if (!URL.canParse(address))
+        throw new UsageError(`"${source}" is no address: expected https://host/path.`);
       if (isCsv(new URL(address).pathname, kind)) return openWebCsv(address, known);
       const { webFiles } = await import('./web.js');
       return openShards(await webFiles(address, context.remote), kind, known);

@@ -39,7 +39,7 @@ export async function readPicture(
   { name, remote, client }: AddressedFile,
   options: FetchOptions,
 ): Promise<Uint8Array> {
-  const bytes = await readWhole(remote, name, MAX_PICTURE, client, options);
+  const bytes = await readWhole(remote, name, MAX_PICTURE, client, options, true);
   if (bytes === undefined) throw new UserError(`${name} is not there: the server has no such file.`);
   if (remote.size !== undefined && remote.size !== bytes.length)
     throw new UserError(

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, rm, stat, utimes } from 'node:fs/promises';
 import path from 'node:path';
-import { UsageError } from '../../../errors.js';
+import { UsageError, UserError } from '../../../errors.js';
 import { download } from '../../../runtime/fetch/download.js';
 import type { FetchOptions } from '../../../runtime/fetch/fetch-options.js';
 import { explainTransfer } from '../../../runtime/fetch/transfer-error.js';
@@ -126,7 +126,12 @@ export class ShardCache {
       throw new UsageError(
         `${file.name} has ${size} bytes, more than the cache may take (--cache-limit ${this.limit}): raise the limit.`,
       );
-    await mkdir(this.folder, { recursive: true });
+    await mkdir(this.folder, { recursive: true }).catch((error: unknown) => {
+      throw new UserError(
+        `${this.folder} cannot be made (${(error as NodeJS.ErrnoException).code}): set --cache-dir to a folder that may be written to.`,
+        { cause: error },
+      );
+    });
     for (;;) {
       // Taken before the folder is read: what becomes whole meanwhile is counted all the same, and once.
       const reserved = new Map(this.#reserved);

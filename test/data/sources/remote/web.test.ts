@@ -103,8 +103,21 @@ describe('shards on the web', () => {
     await expect(open('/s-0.tar', { cacheDir: await folder(), cacheLimit: 1000 })).rejects.toThrow(
       UsageError,
     );
-    await expect(open('/s-0.tar', { cacheDir: await folder(), cacheLimit: 1000 })).rejects.toThrow(
+    const notices: string[] = [];
+    const notice = (line: string): void => void notices.push(line);
+    await expect(open('/s-0.tar', { cacheDir: await folder(), cacheLimit: 1000, notice })).rejects.toThrow(
       /s-0\.tar has \d+ bytes, more than the cache may take \(--cache-limit 1000\): raise the limit/,
+    );
+    // Nothing is wrong with the shard: it is not fetched again.
+    expect(notices).toEqual([expect.stringMatching(/s-0\.tar: 1 files/)]);
+  });
+
+  it('need a cache that can be written to', async () => {
+    await shards(1);
+    const cacheDir = path.join(await folder(), 'file');
+    await writeFile(cacheDir, 'no folder');
+    await expect(open('/s-0.tar', { cacheDir })).rejects.toThrow(
+      `${path.join(cacheDir, 'shards')} cannot be made (ENOTDIR): set --cache-dir to a folder that may be written to.`,
     );
   });
 
@@ -171,7 +184,7 @@ describe('shards on the web', () => {
     server.faults.push(({ response, headers }) => void response.writeHead(200, headers).end(damaged));
     lines.length = 0;
     expect((await open('/s-1.tar', { ...options, cacheDir: await folder() })).length).toBe(1);
-    expect(lines).toContainEqual(expect.stringMatching(/s-1\.tar is not a tar: .* Fetching it again\./));
+    expect(lines).toContainEqual(expect.stringMatching(/^fetching it again: .*s-1\.tar is not a tar: /));
     server.validator = 'strong';
   });
 
@@ -212,6 +225,9 @@ describe('shards on the web', () => {
     );
     await expect(openDataset('ftp://example.org/a.tar', { cacheDir })).rejects.toThrow(
       'ftp:// is not supported as a data source: expected https://, hf://, s3:// or a path',
+    );
+    await expect(openDataset('http://', { cacheDir })).rejects.toThrow(
+      '"http://" is no address: expected https://host/path',
     );
     server.files.set('/page.html', Buffer.from('<html>a page, not a shard</html>'));
     await expect(open('/page.html?token=secret', { cacheDir })).rejects.toThrow(
@@ -278,6 +294,17 @@ describe('pictures on the web, listed by a CSV', () => {
     server.requests.length = 0;
     expect(await read(second, 2)).toBe(content(2));
     expect(bodies()).toEqual([]);
+  });
+
+  it('a list that may not be read is refused, as a picture of one is', async () => {
+    server.files.set('/list.csv', Buffer.from('in/a.jpg,0\nin/d.jpg,1\n'));
+    server.faults.push(answer(403));
+    await expect(open('/list.csv', { cacheDir: await folder() })).rejects.toThrow(
+      'list.csv: the server refuses access (403)',
+    );
+    const dataset = await open('/list.csv', { cacheDir: await folder() });
+    server.faults.push(answer(403));
+    await expect(dataset.read(1)).rejects.toThrow('in/d.jpg: the server refuses access (403)');
   });
 
   it('one that is not there is a broken sample, a server that stalls is not', async () => {
