@@ -92,11 +92,24 @@ async function decodeWithSharp(bytes: Uint8Array, name: string): Promise<RgbImag
     const pixels = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
     return { width: info.width, height: info.height, data: pixels };
   } catch (error) {
+    const size = await sizeOf(bytes);
+    if (size !== undefined && size.width * size.height > MAX_PIXELS)
+      throw new UserError(
+        `${name} (${bytes.length} bytes) says it has ${size.width} x ${size.height} pixels: expected at most ${MAX_PIXELS} in all. Replace or remove it.`,
+        { cause: error },
+      );
     throw new UserError(
       `cannot decode ${name} (${bytes.length} bytes): ${reason(error)}. Replace or remove it.`,
       { cause: error },
     );
   }
+}
+
+/** Width and height that the header of a file says, whatever they are; nothing is decoded. */
+async function sizeOf(bytes: Uint8Array): Promise<{ width: number; height: number } | undefined> {
+  return sharp(bytes, { limitInputPixels: false })
+    .metadata()
+    .catch(() => undefined);
 }
 
 function isGrayOrRgbJpeg(bytes: Uint8Array): boolean {

@@ -82,7 +82,9 @@ describe('files that are no pictures', () => {
     header.writeUInt32BE(30_000, 20);
     header.writeUInt32BE(crc32(header.subarray(12, 29)), 29);
     const bomb = Buffer.concat([header, deflateSync(Buffer.alloc(1000))]);
-    await expect(decodeImage(bomb, 'bomb.png')).rejects.toThrow(/cannot decode bomb\.png .*pixel limit/);
+    await expect(decodeImage(bomb, 'bomb.png')).rejects.toThrow(
+      /bomb\.png \(\d+ bytes\) says it has 30000 x 30000 pixels: expected at most 178956970 in all/,
+    );
   });
 });
 

@@ -1,9 +1,10 @@
+import type { Stats } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { UserError } from '../../errors.js';
 import { IMAGE_EXTENSIONS, type Dataset } from '../dataset.js';
 import { readError } from './io-error.js';
-import { byCodePoint, labelsOfNames } from './labels.js';
+import { byCodePoint, labelsOfNames, some } from './labels.js';
 import { StringPacker } from './packed-strings.js';
 import type { SourceContext } from './source-context.js';
 
@@ -15,10 +16,15 @@ import type { SourceContext } from './source-context.js';
  * @throws UserError when there is no class folder, or one without a picture in it.
  */
 export async function openClassFolders(root: string, context: SourceContext): Promise<Dataset> {
-  const folders = (await listFolder(root)).folders;
+  const { folders, files: loose } = await listFolder(root);
   if (folders.length === 0)
     throw new UserError(
       `${root} holds no class folders: expected <class>/<picture> in it, or .tar shards. Check the path.`,
+    );
+  const stray = loose.filter(isPicture);
+  if (stray.length > 0)
+    context.notice(
+      `${root}: ${stray.length} pictures beside the class folders belong to no class and are passed over: ${some(stray)}.`,
     );
   const { classes, labels: labelOf } = labelsOfNames(folders, { ...context, source: root });
   const files = new StringPacker();
@@ -55,11 +61,24 @@ export async function listFolder(folder: string): Promise<{ folders: string[]; f
   for (const entry of await guarded(folder, () => readdir(folder, { withFileTypes: true }))) {
     if (entry.name.startsWith('.')) continue;
     const target = path.join(folder, entry.name);
-    const kind = entry.isSymbolicLink() ? await guarded(target, () => stat(target)) : entry;
+    const kind = entry.isSymbolicLink() ? await followed(target) : entry;
     if (kind.isDirectory()) folders.push(entry.name);
     else if (kind.isFile()) files.push(entry.name);
   }
   return { folders: folders.sort(byCodePoint), files: files.sort() };
+}
+
+/** What a symbolic link leads to. */
+async function followed(link: string): Promise<Stats> {
+  try {
+    return await stat(link);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw readError(link, error);
+    // Passed over, it might be a class that is missing, and all labels behind it would be others.
+    throw new UserError(`${link} is a symbolic link that leads nowhere: mend or remove it.`, {
+      cause: error,
+    });
+  }
 }
 
 /** Whether a file counts as a picture, by its ending. */

@@ -91,6 +91,10 @@ export async function csvDataset(
 }
 
 function parseRows(text: string, file: string): Row[] {
+  if (text.includes('\0'))
+    throw new UserError(
+      `${file} is no CSV: it has zero bytes in it, as texts in UTF-16 have. Save it as UTF-8.`,
+    );
   try {
     const rows: unknown = parse(text, {
       info: true,
@@ -121,13 +125,13 @@ function columnsOf(
   const short = rows.find(({ record }) => record.length !== header.length);
   if (short !== undefined)
     throw new UserError(
-      `${file}: line ${short.line} has ${short.record.length} fields, the first has ${header.length}.`,
+      `${file}: expected ${header.length} fields on line ${short.line} as on the first, found ${short.record.length}.`,
     );
   if (pathAt !== -1 && labelAt !== -1)
     return { pathAt, labelAt, splitAt: find(SPLIT_COLUMNS), data: rows.slice(1) };
   if (header.length !== 2)
     throw new UserError(
-      `${file}: expected the columns path and label, found ${header.slice(0, 8).join(', ')}: name them in the first line.`,
+      `${file}: expected the columns path and label with a comma between them, found ${header.slice(0, 8).join(', ')}: name them in the first line.`,
     );
   return { pathAt: 0, labelAt: 1, splitAt: -1, data: rows };
 }

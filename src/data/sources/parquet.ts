@@ -71,7 +71,14 @@ export async function openParquet(files: readonly DataFile[], context: SourceCon
   };
 }
 
+/** Both marks and the length of the metadata. */
+const SMALLEST = 12;
+
 async function openTable(file: DataFile): Promise<Table> {
+  if (file.size < SMALLEST)
+    throw new DamagedError(
+      `${file.name} is not a parquet file: it has ${file.size} bytes, the smallest has ${SMALLEST}. Fetch it again.`,
+    );
   return guarded(file, async (buffer) => {
     const metadata = await parquetMetadataAsync(buffer);
     const columns = imageColumns(metadata, file.name);

@@ -34,7 +34,7 @@ export async function indexTar(
     if (position + BLOCK > source.size)
       throw new DamagedError(
         position === 0
-          ? `${file} is not a tar: it has ${source.size} bytes, one header has ${BLOCK}.`
+          ? `${file} is not a tar: it has ${source.size} bytes, one header has ${BLOCK}. Fetch it again.`
           : `${file} is truncated: it ends at byte ${source.size} without the mark that ends a tar. Fetch it again.`,
       );
     const header = await reader.read(position, BLOCK);
@@ -104,12 +104,13 @@ function checkSums(header: Buffer): { sum: number; stored: number } {
 
 function checkSum(header: Buffer, position: number, file: string): void {
   const { sum, stored } = checkSums(header);
-  if (sum !== stored)
-    throw new DamagedError(
-      position === 0
-        ? `${file} is not a tar: its first header has checksum ${sum}, not the ${stored} written there.`
-        : `${file} is damaged: the header at byte ${position} has checksum ${sum}, not the ${stored} written there.`,
-    );
+  if (sum === stored) return;
+  const found = Number.isNaN(stored) ? 'and no checksum is written there' : `not the ${stored} written there`;
+  throw new DamagedError(
+    position === 0
+      ? `${file} is not a tar: its first header has checksum ${sum}, ${found}. Fetch it again.`
+      : `${file} is damaged: the header at byte ${position} has checksum ${sum}, ${found}. Fetch it again.`,
+  );
 }
 
 /** Octal text, or GNU's base 256 for files from 8 GB on. NaN for anything else. */

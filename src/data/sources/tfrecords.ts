@@ -1,4 +1,3 @@
-import path from 'node:path';
 import { UsageError, UserError } from '../../errors.js';
 import type { Dataset } from '../dataset.js';
 import type { ByteSource } from './byte-source.js';
@@ -164,6 +163,6 @@ function firstLabel(
   if (smallest === 0) return 0;
   if (largest === numClasses) return 1;
   throw new UsageError(
-    `${source}: labels go from ${smallest} to ${largest}, and nothing tells whether the first class is 0 or 1: write tfrecord-0:${path.basename(source)} or tfrecord-1:…`,
+    `${source}: labels go from ${smallest} to ${largest}, and nothing tells whether the first class is 0 or 1: write tfrecord-0:${source} or tfrecord-1:${source}`,
   );
 }

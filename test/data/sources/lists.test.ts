@@ -121,7 +121,11 @@ describe('a CSV', () => {
   it.each([
     ['nothing in it', '', 'is empty'],
     ['a header alone', 'path,label\n', 'has a header and no pictures'],
-    ['no known columns', 'a,b,c\nval/a.JPEG,0,1\n', 'expected the columns path and label, found a, b, c'],
+    [
+      'no known columns',
+      'a,b,c\nval/a.JPEG,0,1\n',
+      'expected the columns path and label with a comma between them, found a, b, c',
+    ],
     [
       'labels of both kinds',
       'path,label\nval/a.JPEG,0\nval/b.jpg,cat\n',
@@ -130,7 +134,8 @@ describe('a CSV', () => {
     ['a fraction', 'val/a.JPEG,0.5\n', 'line 1: expected a whole number from 0 on as label, found "0.5"'],
     ['a path twice', 'val/a.JPEG,0\nval/a.JPEG,1\n', 'line 2: val/a.JPEG is there already, on line 1'],
     ['a path missing', 'path,label\n,0\n', 'line 2 has no path'],
-    ['a field missing', 'path,label\nval/a.JPEG\n', 'line 2 has 1 fields, the first has 2'],
+    ['a field missing', 'path,label\nval/a.JPEG\n', 'expected 2 fields on line 2 as on the first, found 1'],
+    ['a text in UTF-16', Buffer.from('\ufeffpath,label\nval/a.JPEG,0\n', 'utf16le'), 'Save it as UTF-8'],
     ['a quote that does not end', 'val/a.JPEG,"0\n', 'is no CSV'],
     ['pictures elsewhere', 'a.JPEG,0\n', 'its first picture: cannot read'],
   ])('is refused with %s', async (_, text, message) => {

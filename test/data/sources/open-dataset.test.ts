@@ -1,4 +1,4 @@
-import { chmod, mkdir, readFile, symlink, truncate, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
@@ -127,8 +127,25 @@ describe('class folders', () => {
     await write(root, { 'cat/1.jpg': '' });
     await symlink(path.join(root, 'gone'), path.join(root, 'cat', '2.jpg'));
     await expect(openDataset(root)).rejects.toThrow(
+      `${path.join(root, 'cat', '2.jpg')} is a symbolic link that leads nowhere: mend or remove it.`,
+    );
+    await rm(path.join(root, 'cat', '2.jpg'));
+    await write(root, { 'cat/2.jpg': '' });
+    const dataset = await openDataset(root);
+    await rm(path.join(root, 'cat', '2.jpg'));
+    await expect(dataset.read(1)).rejects.toThrow(
       `cannot read ${path.join(root, 'cat', '2.jpg')}: it does not exist (ENOENT).`,
     );
+  });
+
+  it('tell of pictures that lie beside the class folders', async () => {
+    const root = await folder();
+    await write(root, { 'cat/1.jpg': '', 'dog/1.jpg': '', 'a.jpg': '', 'b.png': '', 'readme.txt': '' });
+    const notices: string[] = [];
+    expect((await openDataset(root, { notice: (line) => notices.push(line) })).length).toBe(2);
+    expect(notices).toEqual([
+      `${root}: 2 pictures beside the class folders belong to no class and are passed over: a.jpg, b.png.`,
+    ]);
   });
 });
 

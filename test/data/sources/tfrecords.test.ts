@@ -73,7 +73,7 @@ describe('TFRecord', () => {
     expect(await labelsOf([1, 2], 'tfrecord-1:', 3)).toEqual([0, 1]);
     expect(await labelsOf([1, 2], 'tfrecord-0:', 3)).toEqual([1, 2]);
     await expect(labelsOf([1, 2], '', 3)).rejects.toThrow(
-      'labels go from 1 to 2, and nothing tells whether the first class is 0 or 1: write tfrecord-0:data.tfrecord or tfrecord-1:',
+      `labels go from 1 to 2, and nothing tells whether the first class is 0 or 1: write tfrecord-0:${file} or tfrecord-1:${file}`,
     );
     await expect(labelsOf([0, 3], '', 3)).rejects.toThrow(
       'mixes label conventions: there are labels 0 and 3, for 3',

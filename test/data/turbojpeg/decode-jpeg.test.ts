@@ -80,7 +80,9 @@ describe.skipIf(!found)(`TurboJPEG${found ? '' : ' (skipped: libturbojpeg is not
     huge.writeUInt16BE(30_000, frame + 5);
     huge.writeUInt16BE(30_000, frame + 7);
     expect(await decodeJpeg(huge, MAX_PIXELS)).toBeUndefined();
-    await expect(decodeImage(huge, 'bomb.jpg')).rejects.toThrow(/cannot decode bomb\.jpg .*pixel limit/);
+    await expect(decodeImage(huge, 'bomb.jpg')).rejects.toThrow(
+      /bomb\.jpg \(\d+ bytes\) says it has 30000 x 30000 pixels: expected at most 178956970 in all/,
+    );
     const arithmetic = Buffer.from(bytes);
     arithmetic[frame + 1] = 0xc9;
     expect(await decodeJpeg(arithmetic, MAX_PIXELS)).toBeUndefined();
