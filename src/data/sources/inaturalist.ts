@@ -5,7 +5,7 @@ import type { Dataset } from '../dataset.js';
 import { readText } from './data-file.js';
 import { fileDataset } from './file-dataset.js';
 import { StringPacker } from './packed-strings.js';
-import { localPictures } from './picture-store.js';
+import { localPictures, type PictureStore } from './picture-store.js';
 import type { SourceContext } from './source-context.js';
 
 const id = z.union([z.int(), z.string()]);
@@ -22,15 +22,31 @@ export function isINaturalist(file: string): boolean {
   return /^(train|val)(20\d\d)?(_mini)?\.json$/i.test(path.basename(file));
 }
 
+/** A list, and where its pictures are. */
+export interface INaturalistFile {
+  /** Its path or address, for messages. */
+  readonly name: string;
+  readonly text: string;
+  readonly store: PictureStore;
+}
+
+/** A list on this machine, its pictures below its folder: see {@link iNaturalistDataset}. */
+export async function openINaturalist(file: string, context: SourceContext): Promise<Dataset> {
+  const text = await readText(file);
+  if (text === undefined) throw new UserError(`${file} does not exist.`);
+  return iNaturalistDataset({ name: file, text, store: localPictures(path.dirname(file)) }, context);
+}
+
 /**
  * iNaturalist as its competitions of 2018 and 2019 publish it: `train2018.json` with `images`, `annotations` and `categories`, the pictures
  * below the folder of the file (`train_val2018/…`). Labels are the categories in the order of their numbers.
  *
  * @throws UserError naming what is missing: a picture without or with two categories, a category that is not listed
  */
-export async function openINaturalist(file: string, context: SourceContext): Promise<Dataset> {
-  const text = await readText(file);
-  if (text === undefined) throw new UserError(`${file} does not exist.`);
+export function iNaturalistDataset(
+  { name: file, text, store }: INaturalistFile,
+  context: SourceContext,
+): Promise<Dataset> {
   const { images, annotations, categories } = parse(text, file);
   const sorted = [...categories].sort((a, b) => a.id - b.id);
   const labelOf = new Map(sorted.map((category, label) => [category.id, label]));
@@ -61,7 +77,7 @@ export async function openINaturalist(file: string, context: SourceContext): Pro
   });
   return fileDataset(
     {
-      store: localPictures(path.dirname(file)),
+      store,
       paths: paths.finish(),
       labels: Int32Array.from(values),
       classes: uniqueNames(sorted),

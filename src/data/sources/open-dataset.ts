@@ -46,7 +46,7 @@ export const DEFAULT_CACHE_LIMIT = 50e9;
  *
  * Shards may lie on a web server (`https://`), on the model hub (`hf://datasets/owner/repo`) or in a bucket (`s3://bucket/path`): they are
  * fetched into a cache of bounded size, the next ones ahead, or read by range where all of them would not fit. So may single pictures: in class folders on
- * the hub or in a bucket, or listed by a CSV, which may name addresses itself. Each of them is a request: packed into shards they come faster.
+ * the hub or in a bucket, or listed by a CSV, which may name addresses itself, or by iNaturalist's json. Each of them is a request: packed into shards they come faster.
  *
  * @throws UserError saying what was expected and found when there is nothing to open, UsageError when it must be said what is meant
  */

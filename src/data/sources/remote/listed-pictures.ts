@@ -7,6 +7,7 @@ import { CLASS_NAMES_FILE, parseClassNames } from '../class-names.js';
 import { csvDataset } from '../csv.js';
 import { fileDataset } from '../file-dataset.js';
 import { findLabels, type LabelPlace } from '../find-labels.js';
+import { iNaturalistDataset } from '../inaturalist.js';
 import { byCodePoint, labelsOfNames } from '../labels.js';
 import { folderClasses, type FolderClasses } from '../name-classes.js';
 import { PackedStrings } from '../packed-strings.js';
@@ -130,6 +131,22 @@ async function withLabelList(
   return fileDataset({ store, paths: PackedStrings.of(names), labels, classes, list: list.file }, context);
 }
 
+/** Larger lists are none: ten million lines have less. */
+const MAX_LIST = 2 ** 28;
+
+/** A list of iNaturalist on a server, its pictures below its folder there. */
+export async function openRemoteINaturalist(
+  file: AddressedFile,
+  address: string,
+  context: SourceContext,
+): Promise<Dataset> {
+  const text = await readList(file, context.remote);
+  return iNaturalistDataset(
+    { name: file.name, text, store: remotePictures(address, context.remote) },
+    context,
+  );
+}
+
 /**
  * A CSV on a server, its pictures beside it or anywhere else.
  * @param beside the text of a file beside it
@@ -140,8 +157,7 @@ export async function openRemoteCsv(
   address: string,
   context: SourceContext,
 ): Promise<Dataset> {
-  const text = await readText(file, context.remote, true);
-  if (text === undefined) throw new UserError(`${file.name} does not exist.`);
+  const text = await readList(file, context.remote);
   return csvDataset(
     {
       name: file.name,
@@ -153,11 +169,20 @@ export async function openRemoteCsv(
   );
 }
 
-export async function readText(
-  file: AddressedFile,
-  options: RemoteOptions,
-  expected = false,
-): Promise<string | undefined> {
-  const bytes = await readWhole(file.remote, file.name, MAX_TEXT, file.client, options, expected);
-  return bytes?.toString('utf8').replace(/^\uFEFF/, '');
+/** The list that was asked for. Throws UserError when it is not there. */
+async function readList({ name, remote, client }: AddressedFile, options: RemoteOptions): Promise<string> {
+  const bytes = await readWhole(remote, name, MAX_LIST, client, options, true);
+  if (bytes === undefined) throw new UserError(`${name} does not exist.`);
+  return withoutMark(bytes);
+}
+
+/** A text beside others; undefined where there is none. */
+export async function readText(file: AddressedFile, options: RemoteOptions): Promise<string | undefined> {
+  const bytes = await readWhole(file.remote, file.name, MAX_TEXT, file.client, options);
+  return bytes && withoutMark(bytes);
+}
+
+/** UTF-8 without the mark of the order of bytes that some programs begin it with. */
+function withoutMark(bytes: Buffer): string {
+  return bytes.toString('utf8').replace(/^\uFEFF/, '');
 }

@@ -2,11 +2,12 @@ import path from 'node:path';
 import { UsageError, UserError } from '../../../errors.js';
 import { isOffline } from '../../../runtime/fetch/hub-environment.js';
 import type { Dataset } from '../../dataset.js';
+import { isINaturalist } from '../inaturalist.js';
 import { packedKind, type Kind } from '../kinds.js';
 import { openPacked } from '../open-packed.js';
 import type { SourceContext } from '../source-context.js';
 import { Addresses, besideAddress } from './address.js';
-import { openListedPictures, openRemoteCsv, readText } from './listed-pictures.js';
+import { openListedPictures, openRemoteCsv, openRemoteINaturalist, readText } from './listed-pictures.js';
 import { chooseFiles, type Listing } from './listing.js';
 import { withManifest } from './manifest.js';
 import { remoteDataFiles } from './remote-data-file.js';
@@ -14,7 +15,7 @@ import type { RemoteFile } from './remote-file.js';
 import { ShardCache } from './shard-cache.js';
 
 /**
- * Opens data that lie on a server: shards, pictures in class folders or with a list, a CSV.
+ * Opens data that lie on a server: shards, pictures in class folders or with a list, a CSV, iNaturalist's json.
  * @throws UserError for schemes that are not known, and for what the server or the network refuses
  */
 export async function openRemote(
@@ -34,7 +35,10 @@ export async function openRemote(
     case 'https': {
       if (!URL.canParse(address))
         throw new UsageError(`"${source}" is no address: expected https://host/path.`);
-      if (isCsv(new URL(address).pathname, kind)) return openWebCsv(address, known);
+      const { pathname } = new URL(address);
+      if (isCsv(pathname, kind)) return openWebCsv(address, known);
+      if (isList(pathname, kind))
+        return openRemoteINaturalist(await new Addresses(known.remote).of(address), address, known);
       const { webFiles } = await import('./web.js');
       return openShards(await webFiles(address, context.remote), kind, known);
     }
@@ -60,9 +64,11 @@ async function openListing(
   context: SourceContext,
 ): Promise<Dataset> {
   const { source } = context;
-  const { files } = listing;
+  const { path: place, files } = listing;
   const csv = csvOf(listing, kind, source);
   if (csv !== undefined) return openRemoteCsv(csv, csv.beside, csv.name, context);
+  const one = files.get(place);
+  if (one !== undefined && isList(place, kind)) return openRemoteINaturalist(one, one.name, context);
   if (kind !== 'folders' && kind !== 'list') {
     const chosen = chooseFiles(listing, source, kind, context.wanted);
     if (chosen !== undefined) return openShards(chosen.files, kind, { ...context, split: chosen.split });
@@ -77,6 +83,10 @@ async function openListing(
 
 const isCsv = (file: string, kind: Kind | undefined): boolean =>
   kind === 'csv' || (kind === undefined && /\.csv$/i.test(file));
+
+/** Whether it is a list of iNaturalist. */
+const isList = (file: string, kind: Kind | undefined): boolean =>
+  kind === 'inaturalist' || (kind === undefined && isINaturalist(file));
 
 /** The CSV that is meant: named, or the only one of a folder that has no shards. */
 function csvOf(

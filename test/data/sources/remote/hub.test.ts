@@ -94,6 +94,18 @@ describe('a data set on the hub', () => {
     );
   });
 
+  it('of a list of iNaturalist and its pictures', async () => {
+    const list = {
+      images: [{ id: 1, file_name: 'birds/a.jpg' }],
+      annotations: [{ image_id: 1, category_id: 5 }],
+      categories: [{ id: 5, name: 'Aves' }],
+    };
+    hub.files.set('inat/val2019.json', Buffer.from(JSON.stringify(list)));
+    hub.files.set('inat/birds/a.jpg', Buffer.from('a'));
+    const dataset = await open(`hf://datasets/${REPO}/inat/val2019.json`);
+    expect([dataset.classes, Buffer.from(await dataset.read(0)).toString()]).toEqual([['Aves'], 'a']);
+  });
+
   it('that is not there, or has nothing to read, is named', async () => {
     await expect(open('hf://nonsense')).rejects.toThrow('"hf://nonsense" is no address of data on the hub');
     await expect(open('hf://datasets/someone/else')).rejects.toThrow(

@@ -307,6 +307,28 @@ describe('pictures on the web, listed by a CSV', () => {
     await expect(dataset.read(1)).rejects.toThrow('in/d.jpg: the server refuses access (403)');
   });
 
+  it('or by a list of iNaturalist', async () => {
+    const list = {
+      images: [0, 2].map((i) => ({ id: i, file_name: `in/${pictures[i]!}` })),
+      annotations: [
+        { image_id: 0, category_id: 9 },
+        { image_id: 2, category_id: 4 },
+      ],
+      categories: [
+        { id: 9, name: 'Aves' },
+        { id: 4, name: 'Plantae' },
+      ],
+    };
+    server.files.set('/train2018.json', Buffer.from(JSON.stringify(list)));
+    const dataset = await open('/train2018.json', { cacheDir: await folder() });
+    expect(dataset.classes).toEqual(['Plantae', 'Aves']);
+    expect([dataset.label(0), dataset.name(1)]).toEqual([1, `${server.url}/in/d.jpg`]);
+    expect([await read(dataset, 0), await read(dataset, 1)]).toEqual([content(0), content(2)]);
+    await expect(open('/val2018.json', { cacheDir: await folder() })).rejects.toThrow(
+      'val2018.json does not exist',
+    );
+  });
+
   it('one that is not there is a broken sample, a server that stalls is not', async () => {
     server.files.set('/list.csv', Buffer.from('in/a.jpg,0\nin/none.jpg,1\nin/d.jpg,1\n'));
     const dataset = await open('/list.csv', { cacheDir: await folder() });
