@@ -93,6 +93,16 @@ describe('ILSVRC2012_img_val.tar', () => {
     await expect(openDataset(root, { split: 'val' })).rejects.toThrow('is damaged or truncated');
   });
 
+  it('is labelled the same way where it was unpacked, with the kit beside the folder', async () => {
+    const root = await folder();
+    await writeFiles(root, {
+      ...Object.fromEntries(Object.entries(pictures).map(([name, text]) => [`val/${name}`, text])),
+      'ILSVRC2012_devkit_t12/data/ILSVRC2012_validation_ground_truth.txt': truth,
+    });
+    const dataset = await openDataset(path.join(root, 'val'), { numClasses: 1000 });
+    expect(await contents(dataset, root)).toEqual(labelled.map((line) => `val/${line}`));
+  });
+
   it('says what is missing', async () => {
     const root = await folder();
     const file = await writeTar(root, 'ILSVRC2012_img_val.tar', pictures);
