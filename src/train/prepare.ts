@@ -3,7 +3,7 @@ import { weightsLabel } from '../convert/hub/resolve-weights.js';
 import { loadModel } from '../convert/load-weights.js';
 import { timmConfig } from '../convert/write/timm-config.js';
 import { LeftOutReport } from '../data/index.js';
-import { UsageError } from '../errors.js';
+import { UsageError, UserError } from '../errors.js';
 import { buildModel, type RecNext, type RegNet, smallInputNotice } from '../models/index.js';
 import type { EngineOptions } from '../runtime/engines/choose.js';
 import { savedProgress } from './checkpoint.js';
@@ -92,8 +92,11 @@ export async function studentOf(
   const distillation = config.distillationType !== 'none';
   const options = { numClasses, imgSize, drop, dropPath, distillation, seed };
   // The reference's average goes on from the weights that its process began with, drawn anew: `loadCheckpoint` leaves it so.
-  if (checkpoint !== undefined && config.compat !== 'reference')
-    return requireHeads((await loadModel({ ...options, weights: checkpoint, model: name })).model, config);
+  if (checkpoint !== undefined && config.compat !== 'reference') {
+    const saved = await loadModel({ ...options, numClasses: undefined, weights: checkpoint, model: name });
+    requireClasses(saved.model, checkpoint, numClasses, config.data);
+    return requireHeads(saved.model, config);
+  }
   if (finetune === undefined) return requireHeads(buildModel(name, options), config);
   const loaded = await loadModel({
     ...options,
@@ -109,6 +112,17 @@ export async function studentOf(
 /** Of the hooks of a run, those of fetching. */
 export function fetching({ notice, startProgress, signal, timing }: PrepareHooks): FetchOptions {
   return { notice, startProgress, signal, timing };
+}
+
+/** A run goes on with the classes that it began with. */
+function requireClasses(model: RecNext | RegNet, checkpoint: string, numClasses: number, data: string): void {
+  const { numClasses: had } = model;
+  if (had === numClasses) return;
+  model.dispose();
+  throw new UserError(
+    `${checkpoint} has ${had} classes, ${data} has ${numClasses}: not even --force-resume goes on with others. ` +
+      'Resume it with the data it began with, or start a new run from its weights with --finetune.',
+  );
 }
 
 function requireHeads<M extends RecNext | RegNet>(model: M, { distillationType }: RunConfig): M {

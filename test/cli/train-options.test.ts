@@ -100,6 +100,13 @@ describe('options of train', () => {
     expect(refused.stderr).toMatch(
       /not the data that the run was training on \(images of an epoch: 8, was 12\).*--force-resume/,
     );
+    const two = await colorFolders(path('two'), { train: 4, val: 1 });
+    for (const split of ['train', 'val']) await rm(join(two, split, 'red'), { recursive: true });
+    const classes = await resume('--data', two, '--force-resume');
+    expect(classes).toMatchObject({ code: 1, stdout: '' });
+    expect(classes.stderr).toMatch(
+      /epoch-0002 has 3 classes, .*two has 2: .*new run from its weights with --finetune/,
+    );
     const longer = await resume('--epochs', 3);
     expect(longer).toMatchObject({ code: 2, stdout: '' });
     expect(longer.stderr).toMatch(
