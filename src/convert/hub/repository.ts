@@ -1,4 +1,5 @@
 import { UserError } from '../../errors.js';
+import { exportedFiles } from '../exported-files.js';
 import { checkFileName } from '../read/file-names.js';
 import { isRecord } from '../read/json.js';
 
@@ -20,6 +21,11 @@ const CHECKPOINT = /\.(safetensors|pth|pt|bin|ckpt)$/i;
 /** Whether a file lists others that belong to it. */
 export const isList = (file: string): boolean => /(^|\/)(model\.json|[^/]+\.index\.json)$/.test(file);
 
+export interface ChooseOptions {
+  /** Where there are no weights, take a SavedModel or an ONNX file. */
+  readonly exported?: boolean;
+}
+
 export interface Choice {
   /** Folder in the repository, with a slash at its end, or nothing. */
   readonly folder: string;
@@ -28,27 +34,38 @@ export interface Choice {
 }
 
 /**
- * Which files of a repository are meant by a folder of it: its weights in their best form, and what belongs to them.
+ * Which files of a repository are meant by a folder of it: its weights in their best form, or a model exported for another runtime, and what belongs to them.
  *
  * @param folder with a slash at its end; nothing for the repository itself
  * @param there all files of the repository
  * @throws UserError where there are no weights, or several that none can be chosen from
  */
-export function chooseFiles(folder: string, there: readonly string[], address: string): Choice {
+export function chooseFiles(
+  folder: string,
+  there: readonly string[],
+  address: string,
+  { exported = false }: ChooseOptions = {},
+): Choice {
   const names = there.filter((file) => file.startsWith(folder)).map((file) => file.slice(folder.length));
   const direct = names.filter((name) => !name.includes('/'));
   const candidates = direct.filter((name) => CHECKPOINT.test(name));
   const weights =
     WEIGHTS.find((name) => direct.includes(name)) ?? (candidates.length === 1 ? candidates[0] : undefined);
+  const beside = BESIDE.filter((name) => direct.includes(name));
+  const choice = (...files: string[]): Choice => ({
+    folder,
+    files: [...beside, ...files].map((name) => folder + name),
+  });
   if (weights === undefined) {
+    const others = exported && candidates.length === 0 ? exportedFiles(names, address) : undefined;
+    if (others) return choice(...others);
     throw new UserError(
       candidates.length > 1
         ? `${address} has several files of weights (${some(candidates)}): say which, as in ${address}/${candidates[0]}`
         : `${address} has no weights: expected ${WEIGHTS[0]} or ${WEIGHTS[2]}, found ${some(direct) || 'no files'}`,
     );
   }
-  const beside = BESIDE.filter((name) => direct.includes(name));
-  return { folder, files: [...beside, weights].map((name) => folder + name) };
+  return choice(weights);
 }
 
 /**

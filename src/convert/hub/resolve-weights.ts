@@ -4,6 +4,7 @@ import { hubEnvironment } from '../../runtime/fetch/hub-environment.js';
 import type { FetchOptions } from '../../runtime/fetch/fetch-options.js';
 import { hubSpecOf, isHubSpec } from './hub-spec.js';
 import { display } from '../../runtime/fetch/http.js';
+import type { ChooseOptions } from './repository.js';
 
 /**
  * Where weights are on this machine, fetched if they must be. `hf://owner/repo[@revision][/file]` goes through the cache that
@@ -12,7 +13,10 @@ import { display } from '../../runtime/fetch/http.js';
  *
  * @throws UserError that says what is missing or refused, and what to do; UsageError for an address of another kind
  */
-export async function resolveWeights(spec: string, options: FetchOptions = {}): Promise<string> {
+export async function resolveWeights(
+  spec: string,
+  options: FetchOptions & ChooseOptions = {},
+): Promise<string> {
   if (isHubSpec(spec)) return fromHub(spec, options);
   const scheme = /^([a-z][a-z\d+.-]+):\/\//i.exec(spec)?.[1]?.toLowerCase();
   switch (scheme) {
@@ -35,7 +39,7 @@ export async function resolveWeights(spec: string, options: FetchOptions = {}): 
 }
 
 /** The hub's client is loaded only when something is fetched: local files need none of it. */
-async function fromHub(spec: string, options: FetchOptions): Promise<string> {
+async function fromHub(spec: string, options: FetchOptions & ChooseOptions): Promise<string> {
   const { fetchFromHub } = await import('./fetch-hub.js');
   return fetchFromHub(spec, options);
 }

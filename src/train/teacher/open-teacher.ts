@@ -100,7 +100,7 @@ async function openModel(
     model: await openNative({ weights: path, model, imgSize: inputSize, engine }, hooks),
   });
   if (model !== undefined) return native(weights);
-  const path = await resolveWeights(weights, hooks);
+  const path = await resolveWeights(weights, { ...hooks, exported: true });
   const found = await sniffTeacher(path);
   if (found.format === 'weights') return native(path);
   const opened = await openForeign(found, engine, hooks.notice);

@@ -1,5 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { onnxAmong } from '../../convert/exported-files.js';
 import { openJson } from '../../convert/files.js';
 import { isRecord } from '../../convert/read/json.js';
 
@@ -35,8 +36,9 @@ export async function sniffTeacher(path: string): Promise<FoundTeacher> {
     const found = await ofModelJson(join(path, 'model.json'));
     return found.format === 'weights' ? weights : found;
   }
-  const onnx = names.filter((name) => /\.onnx$/i.test(name));
-  return onnx.length === 1 ? { format: 'onnx', path: join(path, onnx[0]!), folder: path } : weights;
+  const inside = names.includes('onnx') ? await readdir(join(path, 'onnx')).catch(() => []) : [];
+  const onnx = onnxAmong([...names, ...inside.map((name) => `onnx/${name}`)], path);
+  return onnx === undefined ? weights : { format: 'onnx', path: join(path, onnx), folder: path };
 }
 
 /** A LayersModel that this toolkit wrote is as good as its weights. */

@@ -105,6 +105,34 @@ describe('weights from the hub', () => {
     await expect(bring({ 'model.safetensors.index.json': escaping })).rejects.toThrow(/no plain name/);
   });
 
+  it('may be a model exported for another runtime, where one is wanted and there are no weights', async () => {
+    const bring = async (...files: string[]): Promise<string[]> => {
+      at.hub.files.clear();
+      rmSync(at.repoFolder, { recursive: true, force: true });
+      for (const file of files) at.hub.files.set(file, CONFIG);
+      const folder = await resolveWeights(ADDRESS, { ...FAST, exported: true });
+      return (readdirSync(folder, { recursive: true }) as string[])
+        .filter((name) => lstatSync(join(folder, name)).isDirectory() === false)
+        .map((name) => name.replaceAll('\\', '/'))
+        .sort();
+    };
+    const quantised = ['onnx/model.onnx', 'onnx/model.onnx_data', 'onnx/model_int8.onnx'];
+    expect(await bring('README.md', 'config.json', ...quantised)).toEqual([
+      'config.json',
+      ...quantised.slice(0, 2),
+    ]);
+    const variables = ['variables/variables.data-00000-of-00001', 'variables/variables.index'];
+    expect(await bring('saved_model.pb', 'a.onnx', 'variables/../../../../evil', ...variables)).toEqual([
+      'saved_model.pb',
+      ...variables,
+    ]);
+    expect(await bring('model.safetensors', 'model.onnx')).toEqual(['model.safetensors']);
+    await expect(bring('a.onnx', 'b.onnx')).rejects.toThrow(
+      /several ONNX files \(a\.onnx, b\.onnx\): say which/,
+    );
+    expect(await failure(get(ADDRESS))).toMatch(/has no weights: .* found a\.onnx, b\.onnx/);
+  });
+
   it('may be a file, a folder, a revision, or an address copied from a browser', async () => {
     fill({ 'fused/model.safetensors': noise(100), 'fused/config.json': CONFIG, 'old.pth': WEIGHTS });
     expect(await get(`${ADDRESS}/old.pth`)).toBe(join(snapshot(), 'old.pth'));

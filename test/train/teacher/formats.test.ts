@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -254,6 +254,16 @@ describeBackends(['node'], 'a teacher', () => {
       const folder = await layersModel(make());
       const options = what.includes('number of classes') ? { data: { count: 7 } } : {};
       await refused(open(folder, options), message);
+    });
+
+    it('ONNX files lie where browsers look for them, or are told apart', async () => {
+      const folder = await mkdtemp(join(root, 'hub-'));
+      await mkdir(join(folder, 'onnx'));
+      await writeExport(join(folder, 'onnx'), host(), 'onnx');
+      await copyFile(join(folder, 'onnx', 'model.onnx'), join(folder, 'onnx', 'model_int8.onnx'));
+      close(ownLogits(), await logitsOf(folder));
+      await rename(join(folder, 'onnx', 'model.onnx'), join(folder, 'onnx', 'model_fp16.onnx'));
+      await refused(open(folder), /several ONNX files \(onnx\/model_fp16\.onnx, onnx\/model_int8\.onnx\)/);
     });
 
     it('refuses files that are none, are not whole, or lie elsewhere', async () => {
