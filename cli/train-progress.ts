@@ -61,10 +61,12 @@ export class TrainProgress {
 
   epochDone(line: Readonly<Record<string, number>>): void {
     this.end();
-    const { epoch, train_loss: loss, test_acc1: top1, test_ema_acc1: ema, train_lr: lr } = line;
+    const { epoch, train_loss: loss, train_acc1: learned, train_lr: lr } = line;
+    const { test_acc1: top1, test_ema_acc1: ema } = line;
     const parts = [
-      `loss ${loss!.toFixed(3)}`,
-      ...(top1 === undefined ? [] : [`top-1 ${top1.toFixed(2)} %`]),
+      `training loss ${loss!.toFixed(3)}`,
+      ...(learned === undefined ? [] : [`training top-1 ${learned.toFixed(1)} %`]),
+      ...(top1 === undefined ? [] : [`validation top-1 ${top1.toFixed(2)} %`]),
       ...(ema === undefined ? [] : [`moving average ${ema.toFixed(2)} %`]),
       `lr ${lr!.toExponential(2)}`,
       `${speed(this.epoch.images / this.epoch.seconds)} images/s`,

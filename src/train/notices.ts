@@ -9,6 +9,7 @@ export function runNotices(config: RunConfig, batchesOfEpoch: number): string[] 
     ...peakNotReached(config),
     ...slowAverage(config, batchesOfEpoch),
     ...smallPictures(config),
+    ...lateStatistics(config),
   ];
 }
 
@@ -67,4 +68,13 @@ function smallPictures(config: RunConfig): string[] {
         `images of ${inputSize} pixels with the augmentation and mixing of the ImageNet recipe: --preset cpu-small goes without them.`,
       ]
     : [];
+}
+
+/** Every batch moves running statistics by a tenth: for dozens of steps they are those of the untrained network. */
+function lateStatistics({ overfitBatches }: RunConfig): string[] {
+  return overfitBatches === undefined
+    ? []
+    : [
+        "--overfit-batches: the training top-1 shows first what is learned by heart; validation follows when the batch norms' running statistics have caught up.",
+      ];
 }

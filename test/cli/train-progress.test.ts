@@ -48,12 +48,19 @@ it('says loss, top-1, learning rate, speed, data wait, memory, and the time left
   step(0, 4);
   progress.validate(5, 10);
   now += 60_000;
-  progress.epochDone({ epoch: 0, train_loss: 1.5, test_acc1: 50, test_ema_acc1: 25, train_lr: 5e-4 });
+  progress.epochDone({
+    epoch: 0,
+    train_loss: 1.5,
+    train_acc1: 75,
+    test_acc1: 50,
+    test_ema_acc1: 25,
+    train_lr: 5e-4,
+  });
   expect(said.slice(-4)).toEqual([
     'epoch 1/3 done',
     'validation 5/10 ',
     'validation done',
-    'epoch 1/3: loss 1.500, top-1 50.00 %, moving average 25.00 %, lr 5.00e-4, 5.3 images/s, 2m left',
+    'epoch 1/3: training loss 1.500, training top-1 75.0 %, validation top-1 50.00 %, moving average 25.00 %, lr 5.00e-4, 5.3 images/s, 2m left',
   ]);
   // The minute of validation counts for each epoch to come.
   step(1, 1);
