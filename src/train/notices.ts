@@ -10,6 +10,7 @@ export function runNotices(config: RunConfig, batchesOfEpoch: number): string[] 
     ...slowAverage(config, batchesOfEpoch),
     ...smallPictures(config),
     ...lateStatistics(config),
+    ...nothingLearnedYet(config),
   ];
 }
 
@@ -77,4 +78,18 @@ function lateStatistics({ overfitBatches }: RunConfig): string[] {
     : [
         "--overfit-batches: the training top-1 shows first what is learned by heart; validation follows when the batch norms' running statistics have caught up.",
       ];
+}
+
+/** Options that keep what weights know, where they know nothing. */
+function nothingLearnedYet({ finetune, freeze = [], setBnEval, layerDecay = 1 }: RunConfig): string[] {
+  const given = [
+    ...(freeze.length > 0 ? ['--freeze'] : []),
+    ...(setBnEval ? ['--set-bn-eval'] : []),
+    ...(layerDecay < 1 ? ['--layer-decay'] : []),
+  ];
+  return finetune === undefined && given.length > 0
+    ? [
+        `${given.join(' and ')} without --finetune: the weights begin at random. Give pretrained ones to keep.`,
+      ]
+    : [];
 }

@@ -75,6 +75,12 @@ describe('what goes wrong in practice', () => {
     [{ epochs: 20, modelEmaDecay: 0.9, gradAccumSteps: 2 }, undefined],
     [{ inputSize: 32 }, 'images of 32 pixels with the augmentation and mixing of the ImageNet recipe'],
     [{ inputSize: 32, aa: 'none', reprob: 0, mixup: 0, cutmix: 0 }, undefined],
+    [
+      { freeze: ['stem'], setBnEval: true },
+      '--freeze and --set-bn-eval without --finetune: the weights begin at random',
+    ],
+    [{ layerDecay: 0.8 }, '--layer-decay without --finetune'],
+    [{ freeze: ['stem'], layerDecay: 0.8, finetune: 'weights' }, undefined],
     [{ overfitBatches: 1 }, "validation follows when the batch norms' running statistics have caught up"],
   ])('notices for %j', (options, expected) => {
     const base = { model: 'm', data: 'd', teacherPath: 't', modelEmaDecay: 0.9, compat: 'reference' };
