@@ -27,6 +27,8 @@ const CHECKPOINT_NAME = /^epoch-\d{4,}(-step-\d{6,})?$/;
  *     checkpoints/epoch-0012/          after 12 epochs; the last ones are kept
  *     checkpoints/epoch-0012-step-…/   stopped inside an epoch
  *     best/, best-ema/                 best weights by validation top-1
+ *     per-class.json                   how each class does with them
+ *     tensorboard/                     events to watch
  */
 export class RunFolder {
   private constructor(
