@@ -48,7 +48,7 @@ describe.skipIf(process.platform === 'win32')('a machine without pip and compile
     expect(leftovers().filter((name) => name.includes('tensorflow'))).toEqual([]);
   });
 
-  it('trains, evaluates and predicts on wasm, and says why not on TensorFlow', async () => {
+  it('trains on wasm, runs models in onnxruntime or on wasm, and says why not on TensorFlow', async () => {
     const data = await colorFolders(join(sandbox.folder, 'data'), { train: 8, val: 3 });
     const size = ['--input-size', '16', '--batch-size', '8'];
     const run = join(sandbox.folder, 'run');
@@ -74,8 +74,14 @@ describe.skipIf(process.platform === 'win32')('a machine without pip and compile
     expect(trained.stderr).toMatch(/backend: wasm/);
     expect(trained.code, trained.stderr).toBe(0);
     expect(JSON.parse(trained.stdout)).toMatchObject({ epochs: 1, steps: 3 });
-    const evaluated = await sandbox.recnext('eval', '--weights', join(run, 'best'), '--data', data, '--json');
-    expect(JSON.parse(evaluated.stdout)).toMatchObject({ model: 'recnext_m0', images: 9, backend: 'wasm' });
+    for (const [engine, used] of [
+      ['auto', { engine: 'onnx' }],
+      ['eager', { engine: 'eager', backend: 'wasm' }],
+    ] as const) {
+      const weights = ['--weights', join(run, 'best'), '--data', data, '--engine', engine];
+      const evaluated = await sandbox.recnext('eval', ...weights, '--json');
+      expect(JSON.parse(evaluated.stdout)).toMatchObject({ model: 'recnext_m0', images: 9, ...used });
+    }
     const picture = join(data, 'val', 'red', '0.png');
     const predicted = await sandbox.recnext('predict', picture, '--weights', join(run, 'best'), '--json');
     expect((JSON.parse(predicted.stdout) as { top: unknown[] }).top).toHaveLength(3);
