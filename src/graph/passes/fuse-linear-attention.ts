@@ -29,23 +29,23 @@ export function fuseLinearAttention(graph: Graph): Graph {
 function attentionOf(joined: Ref): Attention | undefined {
   const quotient = headsFirst(joined.node.inputs[0]!);
   const divided = quotient && inputsOf(quotient, 'Div');
-  const weights = divided && added(divided[1]!);
+  const weights = divided && withScalar(divided[1]!, 'Add');
   if (weights === undefined) return undefined;
-  const { parts, epsilon } = weights;
-  const products = keyFirst(divided![0]!, parts) ?? queryFirst(divided![0]!, parts);
+  const { x: sums, scalar: epsilon } = weights;
+  const products = keyFirst(divided![0]!, sums) ?? queryFirst(divided![0]!, sums);
   if (products === undefined) return undefined;
 
   const [, heads, positions] = shapeOf(products.q) as [number, number, number];
   // Of one position a mean is the number itself, and nothing is left of the multiplication.
-  const scaled = scaledBy(products.meanK) ?? { x: products.meanK, factor: 1 };
-  if (scaled.factor !== Math.fround(1 / positions)) return undefined;
+  const scaled = withScalar(products.meanK, 'Mul') ?? { x: products.meanK, scalar: 1 };
+  if (scaled.scalar !== Math.fround(1 / positions)) return undefined;
   const [q, k, v] = [products.q, scaled.x, products.v].map(cutIntoHeads);
   const [queries, keys] = [q && part(q, 0), k && part(k, 1)];
   if (v === undefined || queries === undefined || keys === undefined || !same(queries, keys))
     return undefined;
   if (`${shapeOf(v)}` !== `${shapeOf(joined)}`) return undefined;
-  const features = added(queries);
-  const elu = features?.epsilon === 1 ? inputsOf(features.parts, 'Elu') : undefined;
+  const features = withScalar(queries, 'Add');
+  const elu = features?.scalar === 1 ? inputsOf(features.x, 'Elu') : undefined;
   return elu && { heads, epsilon, qk: elu[0]!, v };
 }
 
@@ -118,17 +118,7 @@ function part(ref: Ref, half: 0 | 1): Ref | undefined {
   return right && `${shapeOf(whole).slice(0, 3)}` === `${shapeOf(ref).slice(0, 3)}` ? whole : undefined;
 }
 
-/** A sum with a constant, which comes second or first. */
-function added(ref: Ref): { parts: Ref; epsilon: number } | undefined {
-  const found = withScalar(ref, 'Add');
-  return found && { parts: found.x, epsilon: found.scalar };
-}
-
-function scaledBy(ref: Ref): { x: Ref; factor: number } | undefined {
-  const found = withScalar(ref, 'Mul');
-  return found && { x: found.x, factor: found.scalar };
-}
-
+/** A sum or product with a constant, which comes second or first. */
 function withScalar(ref: Ref, op: 'Add' | 'Mul'): { x: Ref; scalar: number } | undefined {
   const inputs = inputsOf(ref, op);
   for (const [constant, x] of inputs === undefined ? [] : [inputs, [...inputs].reverse()]) {

@@ -86,11 +86,14 @@ export async function resolveEngine(
   installed: Installed = HERE,
 ): Promise<EngineOptions> {
   const { device = 'cpu', threads, amp } = request;
-  const engine = await chooseEngine(wanted, purpose, request, installed);
+  let operations: Promise<OpLibrary> | undefined;
+  // Asked for twice, looked for once: its name is a hash of all its sources.
+  const findOperations = (): Promise<OpLibrary> => (operations ??= installed.opLibrary());
+  const engine = await chooseEngine(wanted, purpose, request, { ...installed, opLibrary: findOperations });
   if (amp !== undefined && engine !== 'tensorflow')
     throw new UsageError(`--amp ${amp} works with --engine tensorflow only, found ${engine}.`);
   checkPrecision(device, amp);
   if (engine !== 'tensorflow' || parseDevice(device).kind !== 'cpu') return { engine, device, threads, amp };
-  const library = await installed.opLibrary();
+  const library = await findOperations();
   return { engine, device, threads, amp, ...('path' in library && { opLibrary: library.path }) };
 }
